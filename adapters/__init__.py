@@ -1,0 +1,1 @@
+"""Adapters translate: one file for each kind of student-information system."""

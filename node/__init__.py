@@ -1,0 +1,1 @@
+"""The node acts: clock, disk, socket and people."""

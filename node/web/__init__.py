@@ -1,0 +1,1 @@
+"""The doors: for peers, for the public, for learners and staff."""

@@ -1,0 +1,1 @@
+"""What two institutions must agree on, as values and pure functions."""

@@ -1,0 +1,1 @@
+"""How two nodes talk: signatures, envelopes, messages, consent, evidence."""

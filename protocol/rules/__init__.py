@@ -1,0 +1,1 @@
+"""Whether what was verified is acceptable: trust and validation."""

@@ -1,0 +1,1 @@
+"""Securing mechanisms for credentials."""
