@@ -222,7 +222,7 @@ class Programme(Value):
 
 
 class MicroCredential(Value):
-    """A micro-credential of the catalogue (EU Recommendation 2022/C 243/02, Annex I)."""
+    """A micro-credential of the catalogue (EU 2022/C 243/02, Annex I)."""
 
     key: str
     courses: tuple[str, ...]
