@@ -1,0 +1,368 @@
+"""Keys: what can sign bytes, what can verify a signature, what can be encrypted to.
+
+Ed25519 (`EdDSA`) and P-256 (`ES256`) sign; X25519 agrees on a secret. Keys come and go
+as JWK and as Multikey (Controlled Identifiers v1.0, section "Multikey"). The algorithm
+is a property of the key and never read from a message: a signer who could name the
+algorithm could pick the weakest.
+
+A key in an HSM fits `SigningKey` as well as one in memory. Where keys are kept is for
+the node; nothing here reads or writes a file.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, Self, get_args
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils, x25519
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from protocol.errors import MalformedValueError
+from protocol.identity.multibase import (
+    as_base58btc,
+    as_base64url,
+    from_base64url,
+    from_multibase,
+)
+
+Algorithm = Literal["EdDSA", "ES256"]
+ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+
+_ED25519 = b"\xed\x01"
+_P256 = b"\x80\x24"
+_X25519 = b"\xec\x01"
+"""Multicodec prefixes of public keys, as unsigned varints."""
+
+_SCALAR = 32
+"""Bytes of a coordinate, of half a signature and of a private key, for all curves."""
+_SIGNATURE = 2 * _SCALAR
+
+_FIELD = 2**255 - 19
+_SMALL_ORDER = frozenset(
+    {
+        0,
+        1,
+        _FIELD - 1,
+        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
+        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7,
+    }
+)
+"""The second coordinates of the Ed25519 points of order 1, 2, 4 and 8. Under such a
+key a signature fits many messages, so it proves nothing about any of them."""
+
+_PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
+_PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """A public key that tells whether a signature was made with its private half."""
+
+    algorithm: Algorithm
+    raw: bytes
+    """32 bytes for Ed25519, 33 (a compressed point) for P-256."""
+    _key: _PublicKey = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        try:
+            key = _load(self.algorithm, self.raw)
+        except ValueError as error:
+            raise MalformedValueError(
+                f"not a public key for {self.algorithm}"
+            ) from error
+        object.__setattr__(self, "_key", key)
+
+    @classmethod
+    def from_multikey(cls, text: str) -> Self:
+        """Read a `publicKeyMultibase` value.
+
+        Raises:
+            MalformedValueError: not multibase, not Ed25519 or P-256, or no point of
+                the curve.
+        """
+        octets = from_multibase(text)
+        match octets[:2]:
+            case b"\xed\x01":
+                return cls("EdDSA", octets[2:])
+            case b"\x80\x24":
+                return cls("ES256", octets[2:])
+        raise MalformedValueError("a Multikey that is neither Ed25519 nor P-256")
+
+    @classmethod
+    def from_jwk(cls, jwk: Mapping[str, Any]) -> Self:
+        """Read a public JWK; members that say nothing about the key are ignored.
+
+        Raises:
+            MalformedValueError: another kind of key, one marked for another use, or a
+                private one.
+        """
+        if "d" in jwk:
+            raise MalformedValueError("a private JWK where a public one is expected")
+        if jwk.get("use", "sig") != "sig":
+            raise MalformedValueError("a JWK that is not for signatures")
+        match (jwk.get("kty"), jwk.get("crv"), jwk.get("alg")):
+            case ("OKP", "Ed25519", None | "EdDSA" | "Ed25519"):
+                return cls("EdDSA", _coordinate(jwk, "x"))
+            case ("EC", "P-256", None | "ES256"):
+                x, y = _coordinate(jwk, "x"), _coordinate(jwk, "y")
+                key = cls("ES256", bytes([2 + y[-1] % 2]) + x)
+                if key.jwk()["y"] != jwk["y"]:
+                    raise MalformedValueError("a JWK whose point is not on P-256")
+                return key
+        raise MalformedValueError("a JWK that is neither Ed25519 nor P-256")
+
+    def verify(self, signature: bytes, data: bytes) -> bool:
+        """Tell whether `signature` (64 bytes; ES256 as r and s) is over `data`."""
+        if len(signature) != _SIGNATURE:
+            return False
+        try:
+            if isinstance(self._key, ed25519.Ed25519PublicKey):
+                self._key.verify(signature, data)
+            else:
+                r = int.from_bytes(signature[:_SCALAR])
+                s = int.from_bytes(signature[_SCALAR:])
+                der = utils.encode_dss_signature(r, s)
+                self._key.verify(der, data, ec.ECDSA(SHA256()))
+        except InvalidSignature:
+            return False
+        return True
+
+    def multikey(self) -> str:
+        """Return the `publicKeyMultibase` value, in base58btc."""
+        prefix = _ED25519 if self.algorithm == "EdDSA" else _P256
+        return "z" + as_base58btc(prefix + self.raw)
+
+    def jwk(self) -> dict[str, str]:
+        """Return the public JWK, with the members its thumbprint covers."""
+        if isinstance(self._key, ed25519.Ed25519PublicKey):
+            return {"kty": "OKP", "crv": "Ed25519", "x": as_base64url(self.raw)}
+        numbers = self._key.public_numbers()
+        x, y = numbers.x.to_bytes(_SCALAR), numbers.y.to_bytes(_SCALAR)
+        return {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": as_base64url(x),
+            "y": as_base64url(y),
+        }
+
+    def thumbprint(self) -> str:
+        """Return the SHA-256 thumbprint of RFC 7638, in base64url."""
+        return _thumbprint(self.jwk())
+
+
+class SigningKey(Protocol):
+    """Whatever can sign: a key in memory, in a token, behind a service."""
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """The one algorithm of this key."""
+        ...
+
+    @property
+    def verification_key(self) -> VerificationKey:
+        """The public half."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign `data`; 64 bytes, ES256 as r and s."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSigningKey:
+    """A private key held in memory."""
+
+    algorithm: Algorithm
+    verification_key: VerificationKey
+    _key: _PrivateKey = field(repr=False, compare=False)
+
+    @classmethod
+    def generate(cls, algorithm: Algorithm) -> Self:
+        """Make a new key."""
+        if algorithm == "EdDSA":
+            return cls._of(ed25519.Ed25519PrivateKey.generate())
+        return cls._of(ec.generate_private_key(ec.SECP256R1()))
+
+    @classmethod
+    def from_jwk(cls, jwk: Mapping[str, Any]) -> Self:
+        """Read a private JWK.
+
+        Raises:
+            MalformedValueError: another kind of key, no private part, or halves that
+                do not belong together.
+        """
+        public = {name: value for name, value in jwk.items() if name != "d"}
+        expected = VerificationKey.from_jwk(public)
+        secret = _coordinate(jwk, "d")
+        try:
+            key = cls._of(_load_private(expected.algorithm, secret))
+        except ValueError as error:
+            raise MalformedValueError("a JWK whose private part is no key") from error
+        if key.verification_key != expected:
+            raise MalformedValueError("a JWK whose halves do not belong together")
+        return key
+
+    @classmethod
+    def _of(cls, key: _PrivateKey) -> Self:
+        if isinstance(key, ed25519.Ed25519PrivateKey):
+            public = VerificationKey("EdDSA", key.public_key().public_bytes_raw())
+        else:
+            point = key.public_key().public_bytes(
+                Encoding.X962, PublicFormat.CompressedPoint
+            )
+            public = VerificationKey("ES256", point)
+        return cls(public.algorithm, public, key)
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign `data`; 64 bytes, ES256 as r and s."""
+        if isinstance(self._key, ed25519.Ed25519PrivateKey):
+            return self._key.sign(data)
+        der = self._key.sign(data, ec.ECDSA(SHA256()))
+        r, s = utils.decode_dss_signature(der)
+        return r.to_bytes(_SCALAR) + s.to_bytes(_SCALAR)
+
+    def private_jwk(self) -> dict[str, str]:
+        """Return the JWK with its private part."""
+        if isinstance(self._key, ed25519.Ed25519PrivateKey):
+            secret = self._key.private_bytes_raw()
+        else:
+            secret = self._key.private_numbers().private_value.to_bytes(_SCALAR)
+        return self.verification_key.jwk() | {"d": as_base64url(secret)}
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptionKey:
+    """An X25519 public key: what is encrypted to it, its owner alone can read."""
+
+    raw: bytes
+    """32 bytes."""
+
+    def __post_init__(self) -> None:
+        if len(self.raw) != _SCALAR:
+            raise MalformedValueError("not a public key for X25519")
+
+    @classmethod
+    def from_multikey(cls, text: str) -> Self:
+        """Read a `publicKeyMultibase` value.
+
+        Raises:
+            MalformedValueError: not multibase, or not X25519.
+        """
+        octets = from_multibase(text)
+        if not octets.startswith(_X25519):
+            raise MalformedValueError("a Multikey that is not X25519")
+        return cls(octets[len(_X25519) :])
+
+    @classmethod
+    def from_jwk(cls, jwk: Mapping[str, Any]) -> Self:
+        """Read a public JWK; members that say nothing about the key are ignored.
+
+        Raises:
+            MalformedValueError: another kind of key, one marked for another use, or a
+                private one.
+        """
+        if "d" in jwk:
+            raise MalformedValueError("a private JWK where a public one is expected")
+        if jwk.get("use", "enc") != "enc":
+            raise MalformedValueError("a JWK that is not for encryption")
+        if (jwk.get("kty"), jwk.get("crv")) != ("OKP", "X25519"):
+            raise MalformedValueError("a JWK that is not X25519")
+        return cls(_coordinate(jwk, "x"))
+
+    def multikey(self) -> str:
+        """Return the `publicKeyMultibase` value, in base58btc."""
+        return "z" + as_base58btc(_X25519 + self.raw)
+
+    def jwk(self) -> dict[str, str]:
+        """Return the public JWK."""
+        return {"kty": "OKP", "crv": "X25519", "x": as_base64url(self.raw)}
+
+    def thumbprint(self) -> str:
+        """Return the SHA-256 thumbprint of RFC 7638, in base64url."""
+        return _thumbprint(self.jwk())
+
+
+@dataclass(frozen=True, slots=True)
+class DecryptionKey:
+    """An X25519 private key held in memory."""
+
+    encryption_key: EncryptionKey
+    _key: x25519.X25519PrivateKey = field(repr=False, compare=False)
+
+    @classmethod
+    def generate(cls) -> Self:
+        """Make a new key."""
+        return cls._of(x25519.X25519PrivateKey.generate())
+
+    @classmethod
+    def from_jwk(cls, jwk: Mapping[str, Any]) -> Self:
+        """Read a private JWK.
+
+        Raises:
+            MalformedValueError: another kind of key, no private part, or halves that
+                do not belong together.
+        """
+        public = {name: value for name, value in jwk.items() if name != "d"}
+        expected = EncryptionKey.from_jwk(public)
+        secret = _coordinate(jwk, "d")
+        key = cls._of(x25519.X25519PrivateKey.from_private_bytes(secret))
+        if key.encryption_key != expected:
+            raise MalformedValueError("a JWK whose halves do not belong together")
+        return key
+
+    @classmethod
+    def _of(cls, key: x25519.X25519PrivateKey) -> Self:
+        return cls(EncryptionKey(key.public_key().public_bytes_raw()), key)
+
+    def agree(self, other: EncryptionKey) -> bytes:
+        """Return the 32 bytes that only the owners of the two keys can compute.
+
+        Raises:
+            MalformedValueError: `other` is a point of small order, with which the
+                secret would be the same for everyone.
+        """
+        public = x25519.X25519PublicKey.from_public_bytes(other.raw)
+        try:
+            return self._key.exchange(public)
+        except ValueError as error:
+            raise MalformedValueError("an X25519 key of small order") from error
+
+    def private_jwk(self) -> dict[str, str]:
+        """Return the JWK with its private part."""
+        secret = as_base64url(self._key.private_bytes_raw())
+        return self.encryption_key.jwk() | {"d": secret}
+
+
+def _load(algorithm: Algorithm, raw: bytes) -> _PublicKey:
+    if algorithm == "ES256":
+        if len(raw) != 1 + _SCALAR:
+            raise ValueError("a compressed point is expected")
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), raw)
+    second = int.from_bytes(raw, "little") & (2**255 - 1)
+    if second >= _FIELD or second in _SMALL_ORDER:
+        raise ValueError("a point of small order, or one with two spellings")
+    return ed25519.Ed25519PublicKey.from_public_bytes(raw)
+
+
+def _load_private(algorithm: Algorithm, secret: bytes) -> _PrivateKey:
+    if algorithm == "ES256":
+        return ec.derive_private_key(int.from_bytes(secret), ec.SECP256R1())
+    return ed25519.Ed25519PrivateKey.from_private_bytes(secret)
+
+
+def _coordinate(jwk: Mapping[str, Any], name: str) -> bytes:
+    value = jwk.get(name)
+    if not isinstance(value, str):
+        raise MalformedValueError(f"a JWK without the member {name}")
+    octets = from_base64url(value)
+    if len(octets) != _SCALAR:
+        raise MalformedValueError(f"a JWK whose member {name} is not {_SCALAR} bytes")
+    return octets
+
+
+def _thumbprint(jwk: Mapping[str, str]) -> str:
+    text = json.dumps(jwk, sort_keys=True, separators=(",", ":"))
+    return as_base64url(hashlib.sha256(text.encode()).digest())

@@ -1,0 +1,80 @@
+"""Bytes as text: base64url without padding, and base58btc.
+
+One text stands for one byte string. A decoder that takes a second spelling (padding,
+a stray newline, unused bits that are not zero) lets one signature be written in two
+ways, so every other spelling is refused. Follows RFC 4648, section "Base 64 Encoding
+with URL and Filename Safe Alphabet", and the multibase headers `u` and `z`.
+"""
+
+import base64
+import binascii
+import re
+
+import base58
+
+from protocol.errors import MalformedValueError
+
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
+_LONGEST_BASE58 = 512
+"""Characters; decoding takes time in the square of the length."""
+
+
+def as_base64url(octets: bytes) -> str:
+    """Return `octets` in base64url without padding."""
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def from_base64url(text: str) -> bytes:
+    """Read base64url without padding.
+
+    Raises:
+        MalformedValueError: `text` is not the one spelling of some bytes.
+    """
+    if not _BASE64URL.fullmatch(text):
+        raise MalformedValueError("not base64url without padding")
+    try:
+        octets = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error as error:
+        raise MalformedValueError("not base64url: impossible length") from error
+    if as_base64url(octets) != text:
+        raise MalformedValueError("not base64url: unused bits are set")
+    return octets
+
+
+def as_base58btc(octets: bytes) -> str:
+    """Return `octets` in base58btc, without the multibase header `z`."""
+    return str(base58.b58encode(octets).decode())
+
+
+def from_base58btc(text: str) -> bytes:
+    """Read base58btc, without the multibase header `z`.
+
+    Raises:
+        MalformedValueError: a character outside the alphabet, or more of them than
+            any key, hash or signature takes.
+    """
+    if len(text) > _LONGEST_BASE58:
+        raise MalformedValueError(
+            f"base58btc of more than {_LONGEST_BASE58} characters"
+        )
+    try:
+        octets = bytes(base58.b58decode(text.encode("ascii")))
+    except ValueError as error:
+        raise MalformedValueError("not base58btc") from error
+    if as_base58btc(octets) != text:
+        raise MalformedValueError("not base58btc: blanks around the value")
+    return octets
+
+
+def from_multibase(text: str) -> bytes:
+    """Read a multibase value in base58btc (`z…`) or base64url (`u…`).
+
+    Raises:
+        MalformedValueError: another base, or not of that base.
+    """
+    match text[:1]:
+        case "z":
+            return from_base58btc(text[1:])
+        case "u":
+            return from_base64url(text[1:])
+    raise MalformedValueError("multibase is base58btc (z) or base64url (u)")
