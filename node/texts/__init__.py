@@ -1,0 +1,1 @@
+"""What people read, in Japanese and English, one TOML file per language."""
