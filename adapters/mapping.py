@@ -71,7 +71,9 @@ NEEDED: dict[Kind, tuple[str, ...]] = {
         "year",
         "term",
         "credits",
+        "credit_unit",
         "grade",
+        "scale",
     ),
 }
 """Without a value for these a row says nothing that could be certified."""
