@@ -137,7 +137,7 @@ class Pack(_Closed):
     title: Wording | None = None
     law: StrictStr | None = None
     reviewed: date | None = None
-    """The day the facts about the law were last looked up."""
+    """The day the operator's privacy officer reviewed it; absent until then."""
     protection: Wording | None = None
     """How this jurisdiction protects personal data: what a learner elsewhere is told
     before data goes there."""
