@@ -33,7 +33,7 @@ def check_place(method: str, rest: str) -> None:
     """
     domain, *path = rest.split(":")
     if method == "webvh":
-        if not path or not _is_scid(domain):
+        if not path or not is_scid(domain):
             raise DidError("a did:webvh without a SCID or a domain")
         domain, *path = path
     name, mark, port = domain.partition("%3A")
@@ -52,7 +52,8 @@ def check_place(method: str, rest: str) -> None:
             raise DidError(f"a did:{method} with an odd path")
 
 
-def _is_scid(text: str) -> bool:
+def is_scid(text: str) -> bool:
+    """Tell whether `text` has the form of the SCID of a `did:webvh`."""
     try:
         return len(text) == _SCID_LENGTH and from_base58btc(text)[:2] == SHA2_256
     except MalformedValueError:
