@@ -1,0 +1,14 @@
+"""What Alembic runs: on the connection that `node.store.migrate` hands over."""
+
+from alembic import context
+
+from node.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,1 @@
+"""One revision a change; a revision that was released is never edited."""

@@ -1,0 +1,123 @@
+"""The one writer: many jobs share one transaction, and so one fsync.
+
+Jobs are queued, run in order in the thread of one connection, each inside a SAVEPOINT,
+and answered only after the COMMIT: an answer means that the work is on the disk. A job
+that fails rolls back its own savepoint only; a COMMIT that fails fails every job in it.
+Another process may write to the same file: `BEGIN IMMEDIATE` waits for it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from node.store.line import Line
+
+LARGEST_BATCH = 64
+"""Jobs per transaction: past this one fsync is a small part of the cost of each."""
+
+
+class StoreClosedError(Exception):
+    """The store was closed before the job could run."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """Something to do in the next transaction."""
+
+    work: Callable[[Connection], Any]
+    future: asyncio.Future[Any] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What a job raised; its savepoint has been rolled back."""
+
+    error: Exception
+
+
+class Writer:
+    """Takes jobs, and runs what has gathered in one transaction after another."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._jobs: asyncio.Queue[Job | None] = asyncio.Queue()
+        self._open = True
+        self._task = asyncio.create_task(self._run(), name="store writer")
+
+    async def write(self, work: Callable[[Connection], Any]) -> Any:
+        """Queue `work` and wait until it is durable.
+
+        Raises:
+            StoreClosedError: the store is closed.
+            Exception: whatever `work` raised, or why nothing could be committed.
+        """
+        if not self._open:
+            raise StoreClosedError("the store is closed")
+        job = Job(work)
+        self._jobs.put_nowait(job)
+        return await job.future
+
+    async def close(self) -> None:
+        """Do what is queued, then stop."""
+        if self._open:
+            self._open = False
+            self._jobs.put_nowait(None)
+        await self._task
+
+    async def _run(self) -> None:
+        while True:
+            first = await self._jobs.get()
+            if first is None:
+                return
+            # Whoever was just answered gets a turn to bring the next job.
+            await asyncio.sleep(0)
+            await self._commit(self._gather(first))
+
+    def _gather(self, first: Job) -> list[Job]:
+        """Take what is queued, but not what nobody waits for any more."""
+        jobs = [first]
+        while len(jobs) < LARGEST_BATCH and not self._jobs.empty():
+            job = self._jobs.get_nowait()
+            if job is None:
+                self._jobs.put_nowait(None)
+                break
+            jobs.append(job)
+        return [job for job in jobs if not job.future.cancelled()]
+
+    async def _commit(self, jobs: Sequence[Job]) -> None:
+        try:
+            outcomes = await self._line.run(_batch, [job.work for job in jobs])
+        except Exception as error:  # noqa: BLE001 - every job must be answered
+            outcomes = [Failed(error)] * len(jobs)
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            _answer(job.future, outcome)
+
+
+def _batch(
+    connection: Connection, works: Sequence[Callable[[Connection], Any]]
+) -> list[Any]:
+    outcomes: list[Any] = []
+    for work in works:
+        connection.exec_driver_sql("SAVEPOINT job")
+        try:
+            outcomes.append(work(connection))
+        except Exception as error:  # noqa: BLE001 - told to whoever queued the job
+            # Fails too if SQLite rolled the whole transaction back: then so do all.
+            connection.exec_driver_sql("ROLLBACK TO job")
+            outcomes.append(Failed(error))
+        connection.exec_driver_sql("RELEASE job")
+    return outcomes
+
+
+def _answer(future: asyncio.Future[Any], outcome: Any) -> None:
+    with contextlib.suppress(asyncio.InvalidStateError):
+        if isinstance(outcome, Failed):
+            future.set_exception(outcome.error)
+        else:
+            future.set_result(outcome)
