@@ -64,8 +64,6 @@ _IV_BYTES = 12
 _TAG_BYTES = 16
 _AGREEMENT = "ECDH-ES+A256KW"
 _CIPHER = "A256GCM"
-_DEPTH = 4
-"""Levels of JSON in the outer objects: recipients, one of them, its header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +118,11 @@ def read(jws: bytes) -> SignedMessage:
             `kid` that is not a DID URL. A plaintext message is none of ours either.
     """
     try:
-        outer = parse_strict(jws, depth=_DEPTH)
+        outer = parse_strict(jws)
         protected, encoded, signature = _texts(
             outer, "protected", "payload", "signature"
         )
-        header = parse_strict(from_base64url(protected), depth=_DEPTH)
+        header = parse_strict(from_base64url(protected))
         typ, algorithm, kid = _texts(header, "typ", "alg", "kid")
         if typ != SIGNED or algorithm not in _ALGORITHMS:
             raise CryptoError("another typ or alg than a message has")
@@ -229,7 +227,7 @@ class _Sealed:
 def _open(jwe: bytes) -> _Sealed:
     if len(jwe) > MAXIMUM_BYTES:
         raise SizeError(f"a message of more than {MAXIMUM_BYTES} bytes")
-    outer = parse_strict(jwe, depth=_DEPTH)
+    outer = parse_strict(jwe)
     _exactly(outer, "ciphertext", "iv", "protected", "recipients", "tag")
     recipients = outer.pop("recipients")
     if not isinstance(recipients, list) or len(recipients) != 1:
@@ -261,7 +259,7 @@ def _header(protected: str, kid: str) -> tuple[bytes, EncryptionKey]:
     `apv` ties the header to the recipient: without it the outer `kid`, which nothing
     protects, could be exchanged.
     """
-    header = parse_strict(from_base64url(protected), depth=_DEPTH)
+    header = parse_strict(from_base64url(protected))
     _exactly(header, "typ", "alg", "enc", "apv", "epk")
     fixed = (header["typ"], header["alg"], header["enc"])
     if fixed != (ENCRYPTED, _AGREEMENT, _CIPHER):
