@@ -1,0 +1,225 @@
+"""Pages: templates with texts in the reader's language, and headers that keep them in.
+
+A page loads one style sheet and nothing else, runs no script, tells no other site where
+the reader came from, and is kept in no cache.
+"""
+
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache, partial
+from importlib.resources import files
+from typing import Any
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+from markupsafe import Markup, escape
+
+from node.texts.catalogue import LANGUAGES, choose, text, text_or
+from node.web import wording
+from node.web.keys import CONTEXT
+from protocol.errors import NotFoundError, ProtocolError, SizeError
+from protocol.errors import UnexpectedMessageError as StateError
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+LANGUAGE_COOKIE = "__Host-lrx-language"
+_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The person a session belongs to."""
+
+    person_id: str
+    role: str
+    learner_id: str | None
+    name: str
+    language: str
+    login_at: datetime
+    csrf: str
+    token_hash: str
+
+
+VIEWER: web.RequestKey[Viewer] = web.RequestKey("VIEWER", Viewer)
+CSRF: web.RequestKey[str] = web.RequestKey("CSRF", str)
+LANGUAGE: web.RequestKey[str] = web.RequestKey("LANGUAGE", str)
+
+
+def install(app: web.Application) -> None:
+    """Give `app` its templates and the headers of every answer."""
+    aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.PackageLoader("node.web", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    app.on_response_prepare.append(_add_headers)
+
+
+def render(
+    request: web.Request, template: str, *, status: int = 200, **values: Any
+) -> web.Response:
+    """Answer with the page made from `template` and `values`."""
+    language = request[LANGUAGE]
+    settings = request.app[CONTEXT].settings
+    zone = wording.zone_of(settings.country)
+    viewer = request.get(VIEWER)
+    shown = {
+        "t": partial(text, language),
+        "t_or": partial(text_or, language),
+        "lang": language,
+        "languages": LANGUAGES,
+        "day": partial(wording.day, language),
+        "moment": lambda at: _time(language, at, zone),
+        "label": partial(wording.label, language),
+        "group": partial(wording.group, language),
+        "value": partial(wording.value, language),
+        "institution": settings.name.best("ja" if language == "ja" else "en"),
+        "settings": settings,
+        "viewer": viewer,
+        "csrf": request.get(CSRF, ""),
+        "path": request.path,
+        "style": _style()[1],
+        "best": partial(best, language),
+    }
+    return aiohttp_jinja2.render_template(
+        f"{template}.html", request, shown | values, status=status
+    )
+
+
+def best(language: str, texts: Mapping[str, Any] | str | None) -> str:
+    """Pick the text in `language` from a language map, else any there is."""
+    if texts is None or isinstance(texts, str):
+        return texts or ""
+    for key in (language, "en", "ja"):
+        if isinstance(texts.get(key), str) and texts[key]:
+            return str(texts[key])
+    return next((str(v) for v in texts.values() if isinstance(v, str)), "")
+
+
+@web.middleware
+async def language(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Settle the language: asked for, kept in a cookie, or as the browser prefers."""
+    asked = request.query.get("lang")
+    kept = request.cookies.get(LANGUAGE_COOKIE)
+    if asked in LANGUAGES:
+        request[LANGUAGE] = asked
+    elif kept in LANGUAGES:
+        request[LANGUAGE] = kept
+    else:
+        request[LANGUAGE] = choose(request.headers.get("Accept-Language"))
+    response = await handler(request)
+    if asked in LANGUAGES:
+        response.set_cookie(
+            LANGUAGE_COOKIE,
+            asked,
+            max_age=365 * 86400,
+            secure=True,
+            httponly=True,
+            samesite="Lax",
+        )
+    return response
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer what goes wrong with a page in words.
+
+    An object of somebody else and one that never existed end in the same page.
+    """
+    try:
+        return await handler(request)
+    except web.HTTPRedirection:
+        raise
+    except web.HTTPException as error:
+        kind = {403: "forbidden", 404: "missing", 405: "missing"}
+        return _error(request, error.status, kind.get(error.status, "failed"))
+    except NotFoundError:
+        return _error(request, 404, "missing")
+    except StateError:
+        return _error(request, 409, "moved-on")
+    except SizeError:
+        return _error(request, 413, "size")
+    except ProtocolError as error:
+        return _error(request, 400, "unreadable", detail=str(error))
+    except Exception:
+        _log.exception("page failed", extra={"route": _route(request)})
+        return _error(request, 500, "failed")
+
+
+def _error(
+    request: web.Request, status: int, kind: str, detail: str = ""
+) -> web.Response:
+    return render(request, "error", status=status, kind=kind, detail=detail)
+
+
+def _route(request: web.Request) -> str:
+    """The route's pattern, never the path: a path may hold a token."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else ""
+
+
+async def style(request: web.Request) -> web.Response:
+    """Serve the one style sheet; its address changes with its content."""
+    return web.Response(
+        body=_style()[0],
+        content_type="text/css",
+        charset="utf-8",
+        headers={"Cache-Control": "public, max-age=31536000, immutable"},
+    )
+
+
+@cache
+def _style() -> tuple[bytes, str]:
+    content = files("node.web").joinpath("static/style.css").read_bytes()
+    return content, f"/style.css?v={hashlib.sha256(content).hexdigest()[:12]}"
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    for name, content in _HEADERS.items():
+        response.headers.setdefault(name, content)
+    response.headers.setdefault("Cache-Control", "no-store")
+    if request.app[CONTEXT].settings.portal_origin.startswith("https:"):
+        response.headers.setdefault(
+            "Strict-Transport-Security", "max-age=31536000; includeSubDomains"
+        )
+
+
+def _time(lang: str, at: datetime | int | None, zone: Any) -> Markup:
+    """Write a moment as a `time` element, its machine form in UTC."""
+    if at is None:
+        return escape(text(lang, "value.empty"))
+    machine = (
+        at.isoformat()
+        if isinstance(at, datetime)
+        else datetime.fromtimestamp(at, tz=zone).isoformat()
+    )
+    shown = wording.moment(lang, at, zone)
+    return Markup('<time datetime="{}">{}</time>').format(machine, shown)
+
+
+def parse_day(value: str) -> date | None:
+    """Read the value of a date field; what is no day is none."""
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
