@@ -195,7 +195,8 @@ class PeerNotice(Body):
 class PeerSync(Body):
     """A request to resend everything after an id, or (in a thread) its answer."""
 
-    since: Id | None
+    since: Id | None = None
+    """None asks for everything."""
     reason: Line | None = None
     resent: tuple[Id, ...] = ()
     returned: tuple[Id, ...] = ()

@@ -374,7 +374,8 @@ def _places(error: ValidationError) -> str:
     places = []
     for one in found[:_TOLD]:
         place = ".".join(str(part) for part in one["loc"])[:80] or "message"
-        what = one["msg"] if one["type"] == "value_error" else one["type"]
+        is_ours = one["type"] == "value_error"
+        what = one["msg"].removeprefix("Value error, ") if is_ours else one["type"]
         places.append(f"{place}: {what}")
     return "; ".join(places)
 
