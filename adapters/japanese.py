@@ -18,6 +18,9 @@ from functools import lru_cache
 
 GAIJI = ("\ue000", "\ue757")
 """First and last of the private-use characters to which cp932 maps its user area."""
+_PRIVATE = ("\ue000", "\uf8ff")
+"""Python's cp932 also reads the bytes A0 and FD to FF, which are no characters, as
+U+F8F0 to U+F8F3: nothing in the private-use area ever is what was meant."""
 
 _SPELLINGS = str.maketrans(
     {
@@ -67,7 +70,7 @@ def gaiji(text: str) -> str | None:
     Such a character has a meaning only on the system that made it: it must be replaced
     by a table of that system, not passed on.
     """
-    return next((c for c in text if GAIJI[0] <= c <= GAIJI[1]), None)
+    return next((c for c in text if _PRIVATE[0] <= c <= _PRIVATE[1]), None)
 
 
 def code(text: str) -> str:

@@ -116,6 +116,7 @@ class RowReader:
             return
         values: dict[str, Any] = {}
         refused = False
+        told: set[tuple[int, str]] = set()
         for field in self._fields:
             text = field.take(cells)
             known = field.known
@@ -123,6 +124,10 @@ class RowReader:
             if isinstance(value, ValueError):
                 omitted = field.name in OMISSIBLE
                 refused = refused or not omitted
+                # Two fields may be read from one cell; it is set aside once.
+                if (field.position, str(value)) in told:
+                    continue
+                told.add((field.position, str(value)))
                 yield Rejected(
                     self._file,
                     line,
