@@ -11,6 +11,9 @@ keep it in a spreadsheet without knowing TOML:
     course,INF101/2022,syllabus,https://…
     micro-credential,DATA,courses,INF101;INF102
 
+In either form one course may stand for many: with `codes` and `years` instead of a code
+and a year it is repeated for each, `{code}` and `{year}` in its links filled in.
+
 Items with several values (`languages`, `sources`, `courses`) are separated by `;`.
 """
 
@@ -28,7 +31,8 @@ from protocol.credentials.learner_record import Catalogue
 LARGEST_FILE = 8 * 1024 * 1024
 """Bytes."""
 _HEADING = ["kind", "key", "item", "value"]
-_LISTS = frozenset({"languages", "sources", "courses"})
+_LISTS = frozenset({"languages", "sources", "courses", "codes", "years"})
+MOST_COURSES = 100_000
 _TABLES = {
     "programme": "programmes",
     "scale": "grading_scales",
@@ -55,6 +59,7 @@ def read_catalogue(octets: bytes, *, file: str) -> Catalogue:
             content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise SourceError(f"{file}: not a TOML file: {error}") from error
+    content["courses"] = _each_course(content.get("courses", []), file)
     try:
         catalogue = Catalogue.model_validate(content)
     except ValidationError as error:
@@ -84,6 +89,35 @@ def _from_csv(text: str, file: str) -> dict[str, Any]:
     for (kind, key), table in tables.items():
         _join(content, tables, kind, key, table)
     return content
+
+
+def _each_course(entries: Any, file: str) -> Any:
+    """Repeat the entries that stand for many courses; leave the others as they are."""
+    if not isinstance(entries, list):
+        return entries
+    each: list[Any] = []
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, dict) or "codes" not in entry:
+            each.append(entry)
+            continue
+        codes, years = entry.get("codes"), entry.get("years")
+        rest = {k: v for k, v in entry.items() if k not in ("codes", "years")}
+        if not (isinstance(codes, list) and isinstance(years, list)) or not all(
+            isinstance(link, str) for link in rest.values()
+        ):
+            raise SourceError(
+                f"{file}: courses.{number}: codes and years are lists, links are texts"
+            )
+        if len(each) + len(codes) * len(years) > MOST_COURSES:
+            raise SourceError(f"{file}: more than {MOST_COURSES} courses")
+        for code in codes:
+            for year in years:
+                links = {
+                    name: link.replace("{code}", str(code)).replace("{year}", str(year))
+                    for name, link in rest.items()
+                }
+                each.append({"code": code, "year": year} | links)
+    return each
 
 
 def _table(
@@ -155,7 +189,7 @@ def _refer(catalogue: Catalogue, file: str) -> None:
             if keys.count(key) > 1:
                 raise SourceError(f"{file}: {what} {key!r} stands twice")
     if len(set(courses)) < len(courses):
-        twice = next(course for course in courses if courses.count(course) > 1)
+        twice = next(c for i, c in enumerate(courses) if c in courses[:i])
         raise SourceError(f"{file}: course {twice[0]} of {twice[1]} stands twice")
     for programme in catalogue.programmes:
         scale = programme.grading_scale
