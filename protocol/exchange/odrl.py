@@ -6,11 +6,10 @@ assignee, one target (the scope of one consent version, so that a correction fal
 the same policy). Anything outside the profile makes a policy unusable: it is refused,
 not reinterpreted, because half a policy may be the harmless half.
 
-`policy` writes one, `Policy.parse` reads one, `policy_digest` names one. What the
-profile cannot say, such as that the learner consented, is said by the consent record.
+`policy` writes one, `check_policy` reads one or refuses it. What the profile cannot
+say, such as that the learner consented, is said by the consent record.
 """
 
-import hashlib
 import hmac
 import re
 from collections.abc import Mapping
@@ -34,7 +33,6 @@ from protocol.errors import MessageSchemaError
 from protocol.exchange.consent import Purpose
 from protocol.exchange.messages import NAMESPACE
 from protocol.identity.dids import Did
-from protocol.identity.multibase import as_base64url
 from protocol.linked_data.jcs import canonical
 
 PROFILE = NAMESPACE + "ns/odrl-profile/1"
@@ -197,20 +195,6 @@ class Policy(_Closed):
             raise ValueError("a prohibition stands twice")
         return self
 
-    @classmethod
-    def parse(cls, value: object) -> Self:
-        """Read a policy from its JSON value.
-
-        Raises:
-            MessageSchemaError: anything outside the profile.
-        """
-        try:
-            return cls.model_validate(value)
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            place = ".".join(map(str, first["loc"])) or "policy"
-            raise MessageSchemaError(f"policy: {place}: {first['msg']}") from None
-
     @property
     def consent(self) -> tuple[str, int]:
         """The consent it belongs to, as id and version."""
@@ -243,12 +227,17 @@ class Policy(_Closed):
 
 
 def check_policy(value: object) -> Policy:
-    """Read a policy, or refuse it.
+    """Read a policy from its JSON value, or refuse it.
 
     Raises:
         MessageSchemaError: anything outside the profile.
     """
-    return Policy.parse(value)
+    try:
+        return Policy.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "policy"
+        raise MessageSchemaError(f"policy: {place}: {first['msg']}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,18 +289,8 @@ def policy(terms: Terms) -> dict[str, Any]:
     }
     if terms.prohibited:
         written["prohibition"] = [{"action": action} for action in terms.prohibited]
-    Policy.parse(written)
+    check_policy(written)
     return written
-
-
-def policy_digest(policy: Mapping[str, Any]) -> str:
-    """Return what names a policy: the digest of its canonical form.
-
-    Raises:
-        MalformedValueError: `policy` has no canonical JSON form.
-    """
-    octets = canonical(dict(policy))
-    return "sha-256:" + as_base64url(hashlib.sha256(octets).digest())
 
 
 def pairwise_learner(secret: bytes, learner: str, recipient: str) -> str:
