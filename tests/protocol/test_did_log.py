@@ -375,6 +375,20 @@ def test_a_first_entry_that_breaks_the_method_is_refused(change):
         read(*forged_first(change))
 
 
+def test_a_first_entry_cannot_be_written_anew_under_the_same_scid():
+    # What somebody would try who stole the first update key.
+    entry = entry_of(LOG, 1)
+    del entry["proof"]
+    entry["parameters"]["nextKeyHashes"] = [HASHES[5]]
+    digest = multihash(canonical(entry | {"versionId": DID.scid}))
+    entry["versionId"] = f"1-{digest}"
+    method = DidUrl(f"did:key:{KEYS[0]}#{KEYS[0]}")
+    secured = secure(entry, key=UPDATE[0], verification_method=method, at=AT)
+
+    with pytest.raises(DidError, match="SCID is not the hash"):
+        read(DID, canonical(secured))
+
+
 def test_a_first_entry_does_not_contain_the_placeholder():
     did, log = forged_first(lambda entry: entry["state"].update(comment="{SCID}"))
     assert read(did, log)
