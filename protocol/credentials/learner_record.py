@@ -26,15 +26,19 @@ class Value(BaseModel):
 
 
 class Text(Value):
-    """One text in one or more languages; `ja` or `en` may be absent, not both."""
+    """One text in one or more languages; `ja` or `en` may be absent."""
 
     ja: str | None = None
     en: str | None = None
+    original: str | None = None
+    """The text in the language of the source, where that is neither of the two."""
+    original_language: str | None = None
+    """BCP 47."""
 
     def best(self, language: Language = "en") -> str:
         """Return the text in `language`, or else in the other one."""
         first, second = (self.en, self.ja) if language == "en" else (self.ja, self.en)
-        return first or second or ""
+        return first or second or self.original or ""
 
 
 class Origin(Value):
