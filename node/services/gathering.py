@@ -260,6 +260,16 @@ def _laid_over(old: Mapping[Any, Any], new: Mapping[Any, Any]) -> dict[Any, Any]
     return {**old, **kept}
 
 
+def drafted(record: LearnerRecord) -> Draft:
+    """Return a record that was read as a whole as what an import says of a learner."""
+    return Draft(
+        person=record.person,
+        enrolments={e.programme: e for e in record.enrolments},
+        awards={a.programme: a for a in record.awards},
+        results={result_key(r): r for r in record.results},
+    )
+
+
 def compose(draft: Draft, known: LearnerRecord | None) -> LearnerRecord | None:
     """Return the record that follows from `draft`, laid over the one there is.
 

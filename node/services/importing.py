@@ -7,7 +7,7 @@ original it was read. Importing the same files again changes nothing at all.
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -16,8 +16,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from adapters import SOURCES
+from adapters import SOURCES, elmo
 from adapters.catalogue import read_catalogue
+from adapters.elmo_signature import Verdict
 from adapters.mapping import SourceMapping
 from adapters.source import Rejected
 from node.matching import STUDENT_NUMBER, hashes_of, number_value
@@ -27,6 +28,7 @@ from node.services.gathering import (
     compose,
     content_digest,
     document_id,
+    drafted,
     gather,
     unknown_learner,
 )
@@ -356,3 +358,48 @@ def import_catalogue(  # noqa: PLR0913
         at=at,
     )
     return CatalogueReport(catalogue, changed, dry_run=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ElmoReport:
+    """What importing an ELMO document did, or would do."""
+
+    report: ImportReport
+    verdict: Verdict
+
+
+def import_elmo(  # noqa: PLR0913
+    connection: Connection,
+    vault: Vault,
+    *,
+    name: str,
+    octets: bytes,
+    at: datetime,
+    trusted: Collection[bytes] = (),
+    dry_run: bool = False,
+) -> ElmoReport:
+    """Keep an ELMO document and take the learner's record from what was signed.
+
+    A document whose signature does not hold is kept as evidence and set aside whole;
+    nothing of it enters a learner record. Neither does one without a signature.
+
+    Raises:
+        SourceError: it cannot be read at all; then it is not kept either.
+    """
+    started = perf_counter()
+    kept = original(name, "elmo", octets, at=at)
+    found = elmo.read(octets, file=name, document=kept.id, at=at, trusted=trusted)
+    record = found.record if found.verdict.holds else None
+    gathered = Gathered(rejected=list(found.rejected), rows=1)
+    if record is None:
+        remarks = "; ".join(found.verdict.remarks) or "it carries no signature"
+        reason = f"the document is kept, but nothing is taken from it: {remarks}"
+        gathered.rejected = [Rejected(name, 1, None, "Signature", reason, b"")]
+    else:
+        gathered.rows = len(record.results)
+        gathered.drafts = {record.person.student_number: drafted(record)}
+    prepared = Prepared([(kept, octets)], gathered, _since(started))
+    report = import_prepared(
+        connection, vault, prepared=prepared, at=at, dry_run=dry_run
+    )
+    return ElmoReport(report, found.verdict)
