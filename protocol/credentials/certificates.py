@@ -1,8 +1,8 @@
 """The five certificates that learners of Japanese institutions ask for most.
 
-在学証明書, 卒業見込証明書, 卒業証明書, 成績証明書 and 単位修得証明書, each with its text
-in Japanese and in English. A certificate says what the register says: one for a status
-the learner does not have is refused, with the status found. The first two state
+在学証明書, 卒業見込証明書, 卒業証明書, 成績証明書 and 単位修得証明書, each with its
+text in Japanese and in English. A certificate says what the register says: one for a
+status the learner does not have is refused, with the status found. The first two state
 something that changes, and therefore end three months after they were issued.
 
 What a graduate must have fulfilled is judged in `protocol.rules.graduation`, not here.

@@ -111,7 +111,7 @@ UNITS: tuple[Unit, ...] = tuple(
             ("holder", "student_number"),
             _ALL,
             "1.4",
-            "/elmo/learner/identifier[@type='studentNumber']",
+            "/elmo/learner/identifier[@type='local']",
         ),
         (
             ("qualification", "title"),

@@ -109,6 +109,8 @@ def original(text: Text | None, catalogue: Catalogue) -> str | None:
     """Return a text in the institution's own language, untranslated."""
     if text is None:
         return None
+    if text.original:
+        return text.original
     return text.ja if catalogue.country == "JP" else text.en or text.ja
 
 
