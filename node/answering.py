@@ -1,0 +1,93 @@
+"""Answers a query under a consent, if one covers it.
+
+Consents are never added together: one of them covers all of the query, or none does.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from node import gate, holdings
+from node.context import NodeContext
+from node.outbox import Peer
+from node.store import audit, consents, credentials, exchanges
+from node.store.consents import Consent
+from node.store.exchanges import Query
+from protocol.exchange import states
+from protocol.exchange.dcql import Dcql
+from protocol.exchange.states import QueryEvent
+
+
+def wanted(query: Query) -> Dcql:
+    """Return what a stored query asks for."""
+    return Dcql.parse(query.message["body"]["dcql"])
+
+
+def can_answer(
+    connection: Connection, *, context: NodeContext, query: Query, learner_id: str
+) -> bool:
+    """Tell whether the learner has what the query wants, were all of it allowed."""
+    mine = credentials.current(connection, vault=context.vault, learner_id=learner_id)
+    return holdings.can_answer(mine, wanted(query))
+
+
+def release_under(
+    connection: Connection,
+    *,
+    context: NodeContext,
+    query: Query,
+    consent: Consent,
+    peer: Peer,
+    at: datetime,
+) -> bool:
+    """Answer `query` under `consent` if it covers it; tell whether it did.
+
+    Raises:
+        GateError: the database refuses what the rules permitted.
+    """
+    items = holdings.items_for(
+        credentials.current(
+            connection, vault=context.vault, learner_id=consent.learner
+        ),
+        wanted(query),
+        allowed=frozenset(
+            consents.scope(connection, consent_id=consent.id, version=consent.version)
+        ),
+    )
+    if items is None:
+        return False
+    decision = gate.decide(connection, consent=consent, peer=peer, items=items, at=at)
+    if not decision.permitted:
+        audit.append(
+            connection,
+            vault=context.vault,
+            kind="release-denied",
+            event={
+                "query": query.id,
+                "consent": consent.id,
+                "reasons": [str(reason.denial) for reason in decision.reasons],
+            },
+            at=at,
+            learner_id=consent.learner,
+        )
+        return False
+    state = states.Query(query.state)
+    for event in (QueryEvent.CONSENT, QueryEvent.RELEASE):
+        state = states.advance(states.QUERY, state, event)
+    exchanges.set_query(
+        connection,
+        id=query.id,
+        state=state,
+        learner_id=consent.learner,
+        consent_id=consent.id,
+    )
+    gate.release(
+        connection,
+        context=context,
+        consent=consent,
+        peer=peer,
+        items=items,
+        thread=query.id,
+        at=at,
+    )
+    return True

@@ -1,0 +1,142 @@
+"""Joins the parts: the only place where they are chosen.
+
+`build_app` makes the door for peers and the public, `Running` a whole node with both
+doors and its background work. Tests call the same functions with another clock.
+"""
+
+import ssl
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Self
+
+from aiohttp import web
+
+from node import identity
+from node.background import Worker
+from node.context import Clock, NodeContext, system_clock
+from node.fetch import Fetcher, fetcher_for
+from node.ledger import Ledger
+from node.peers import Sender
+from node.registry import Registry
+from node.settings import Settings, address, load
+from node.store.engine import Store, open_store
+from node.store.sealed import Vault
+from node.web import peer_api, portal, public
+from node.web.problems import problem_details
+from node.web.public import SITES, Site
+
+HEADER_LIMIT = 16 * 1024
+"""Octets of one header line; a signature and its input fit in a tenth of it."""
+KEEP_ALIVE = 75.0
+"""Seconds an idle connection stays open."""
+
+
+def build_app(
+    sites: Mapping[str, Site],
+    *,
+    context: NodeContext,
+    store: Store,
+    registry: Registry,
+) -> web.Application:
+    """Join the door for peers and the public; it has not been started."""
+    app = web.Application(middlewares=[problem_details])
+    app[SITES] = sites
+    app[peer_api.CONTEXT] = context
+    app[peer_api.STORE] = store
+    app[peer_api.REGISTRY] = registry
+    app.add_routes(public.routes)
+    app.add_routes(peer_api.routes)
+    return app
+
+
+@dataclass(slots=True)
+class Running:
+    """A node at work."""
+
+    context: NodeContext
+    store: Store
+    registry: Registry
+    worker: Worker
+    fetcher: Fetcher
+    _stack: AsyncExitStack
+
+    @classmethod
+    async def start(cls, settings: Settings, *, clock: Clock = system_clock) -> Self:
+        """Open everything the settings name and begin to answer.
+
+        Raises:
+            KeystoreError: a key cannot be used.
+            OSError: an address is taken.
+        """
+        async with AsyncExitStack() as stack:
+            site = await _open(settings, clock, stack)
+            context, store = site.context, site.store
+            sites = {settings.authority: site}
+            for hosted in settings.hosted:
+                home = load(settings.path(hosted.home) / "node.toml")
+                sites[hosted.host] = await _open(home, clock, stack)
+            fetcher = fetcher_for(settings)
+            stack.push_async_callback(fetcher.close)
+            own = {str(s.context.did): s.context.identity.log for s in sites.values()}
+            registry = Registry(store, fetcher, clock, own)
+            sender = Sender(context, registry, fetcher)
+            worker = Worker(context, store, registry, sender, site.ledger)
+            app = build_app(sites, context=context, store=store, registry=registry)
+            await _listen(app, settings.listen, _tls(settings), stack)
+            pages = portal.build_portal(
+                store=store,
+                context=context,
+                verify=worker.verify_octets,
+                reverify=worker.reverify,
+            )
+            await _listen(pages, settings.portal_listen, None, stack)
+            if settings.workers:
+                await worker.start()
+                stack.push_async_callback(worker.stop)
+            return cls(context, store, registry, worker, fetcher, stack.pop_all())
+
+    async def stop(self) -> None:
+        """Finish what was begun, then close everything, the last opened first."""
+        await self._stack.aclose()
+
+
+async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Site:
+    keys = identity.load(settings.path(settings.keystore), settings.did)
+    context = NodeContext(settings, keys, Vault(keys.vault), clock)
+    store = await open_store(settings.store_url)
+    stack.push_async_callback(store.close)
+    return Site(context, store, Ledger.of(context))
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.minimum_version = ssl.TLSVersion.TLSv1_2
+    tls.load_cert_chain(
+        settings.path(settings.tls_certificate), settings.path(settings.tls_key)
+    )
+    return tls
+
+
+async def _listen(
+    app: web.Application,
+    listen: str,
+    tls: ssl.SSLContext | None,
+    stack: AsyncExitStack,
+) -> None:
+    # `auto_decompress`: a digest is over the octets received, and 500 bytes of gzip
+    # must not become 500 kB before anyone looked at them.
+    runner = web.AppRunner(
+        app,
+        auto_decompress=False,
+        access_log=None,
+        keepalive_timeout=KEEP_ALIVE,
+        max_field_size=HEADER_LIMIT,
+        shutdown_timeout=10,
+    )
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    host, port = address(listen)
+    await web.TCPSite(runner, host, port, ssl_context=tls).start()

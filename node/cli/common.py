@@ -1,0 +1,109 @@
+"""What every command shares: settings, an opened node, output, exit statuses."""
+
+import json
+import locale
+import os
+import sys
+from argparse import Namespace
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from node import identity
+from node.context import NodeContext
+from node.settings import Settings, SettingsError, load
+from node.store.engine import Store, open_store
+from node.store.sealed import Vault
+
+Command = Callable[[Namespace], Awaitable[int]]
+
+
+class Exit(IntEnum):
+    """Exit statuses of `lrx`."""
+
+    VALID = 0
+    INVALID = 1
+    UNDETERMINED = 2
+    UNREADABLE = 3
+
+
+class UsageError(Exception):
+    """The command cannot do what was asked; the message says what would help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An opened node: what a command works on."""
+
+    context: NodeContext
+    store: Store
+
+
+def language() -> str:
+    """Return `ja` under a Japanese locale, else `en`."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(name)
+        if value:
+            return "ja" if value.startswith("ja") else "en"
+    return "ja" if (locale.getlocale()[0] or "").startswith("ja") else "en"
+
+
+def settings_file(arguments: Namespace) -> Path:
+    """Return the settings file: `--config`, else `$LRX_CONFIG`, else `./node.toml`."""
+    chosen = arguments.config or os.environ.get("LRX_CONFIG") or "node.toml"
+    path = Path(chosen)
+    return path / "node.toml" if path.is_dir() else path
+
+
+def read_settings(arguments: Namespace) -> Settings:
+    """Read the settings the arguments name.
+
+    Raises:
+        UsageError: they cannot be used.
+    """
+    try:
+        return load(settings_file(arguments))
+    except SettingsError as error:
+        raise UsageError(str(error)) from error
+
+
+@asynccontextmanager
+async def opened(arguments: Namespace) -> AsyncIterator[Node]:
+    """Open the node the arguments name, and close it afterwards."""
+    async with opened_at(read_settings(arguments)) as node:
+        yield node
+
+
+@asynccontextmanager
+async def opened_at(settings: Settings) -> AsyncIterator[Node]:
+    """Open the node of `settings`, and close it afterwards."""
+    try:
+        keys = identity.load(settings.path(settings.keystore), settings.did)
+    except identity.KeystoreError as error:
+        raise UsageError(str(error)) from error
+    context = NodeContext(settings, keys, Vault(keys.vault))
+    store = await open_store(settings.store_url)
+    try:
+        yield Node(context, store)
+    finally:
+        await store.close()
+
+
+def show(value: Any) -> None:
+    """Print `value` as JSON."""
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=1, default=str)
+    print()
+
+
+def say(*lines: str) -> None:
+    """Print `lines` to standard output."""
+    for line in lines:
+        print(line)
+
+
+def complain(message: str) -> None:
+    """Print `message` to standard error."""
+    print(f"lrx: {message}", file=sys.stderr)

@@ -1,0 +1,204 @@
+"""`lrx init`: five questions, then a node that starts."""
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from node import identity
+from node.cli import health
+from node.cli.common import UsageError, say
+from node.context import system_clock
+from node.settings import load
+from node.store.migrate import upgrade as migrate
+
+_NGINX = """\
+# Ends TLS for {domain} and hands both doors of the node on.
+server {{
+    listen 443 ssl;
+    server_name {domain};
+    ssl_certificate     /etc/ssl/{domain}/fullchain.pem;
+    ssl_certificate_key /etc/ssl/{domain}/privkey.pem;
+    client_max_body_size 300k;
+
+    # Peers and the public: the path must arrive as it was signed.
+    location ~ ^/(lrx|\\.well-known|status|log|health|openapi\\.json) {{
+        proxy_pass http://{listen};
+        proxy_set_header Host $host;
+        proxy_set_header Accept-Encoding "";
+    }}
+    # The portal; imports may be large.
+    location / {{
+        client_max_body_size 64m;
+        proxy_pass http://{portal};
+        proxy_set_header Host $host;
+    }}
+}}
+"""
+_UNIT = """\
+[Unit]
+Description=Learner record exchange node of {domain}
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+ExecStart={executable} --config {config} serve
+User=lrx
+Restart=on-failure
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+ReadWritePaths={home}
+LimitCORE=0
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a new node is to be."""
+
+    domain: str
+    name: dict[str, str]
+    country: str
+    roles: tuple[str, ...]
+    contact: str
+    legal_name: str
+    regimes: tuple[str, ...]
+    more: dict[str, Any] = field(default_factory=dict)
+    """Further members of the settings file, written as they are."""
+
+
+def create_node(home: Path, plan: Plan) -> Path:
+    """Make keys, DID, settings and database in `home`; return the settings file.
+
+    Raises:
+        UsageError: the folder already holds a node.
+    """
+    file = home / "node.toml"
+    if file.exists():
+        raise UsageError(f"{file} exists: this folder already holds a node")
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys = home / "keys"
+    try:
+        identity.create_keystore(keys)
+        did = identity.create_did(
+            keys,
+            domain=plan.domain,
+            origin=f"https://{plan.domain}",
+            at=system_clock(),
+        )
+    except identity.KeystoreError as error:
+        raise UsageError(str(error)) from error
+    file.write_text(_settings(str(did), plan), encoding="utf-8")
+    migrate(load(file).store_url)
+    return file
+
+
+def _settings(did: str, plan: Plan) -> str:
+    values: dict[str, Any] = {
+        "did": did,
+        "origin": f"https://{plan.domain}",
+        "name": plan.name,
+        "legal_name": plan.legal_name,
+        "country": plan.country,
+        "roles": list(plan.roles),
+        "contact": plan.contact,
+        "privacy": {
+            "jurisdiction": plan.country,
+            "regimes": list(plan.regimes),
+            "notice": f"https://{plan.domain}/privacy",
+            "contact": plan.contact,
+        },
+    }
+    text = "# Settings of a learner record exchange node; `lrx doctor` checks them.\n"
+    return text + "".join(
+        f"{name} = {toml(value)}\n" for name, value in (values | plan.more).items()
+    )
+
+
+def toml(value: Any) -> str:
+    """Write `value` as an inline TOML value."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case dict():
+            members = (f"{json.dumps(k)} = {toml(v)}" for k, v in value.items())
+            return "{" + ", ".join(members) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def add_parser(parser: ArgumentParser) -> None:
+    """Describe the arguments of `lrx init`."""
+    parser.add_argument("folder", type=Path, nargs="?", default=Path())
+    parser.add_argument("--domain", help="for example registry.uni-a.example")
+    parser.add_argument("--name", help="as learners and peers see it")
+    parser.add_argument("--country", help="ISO 3166-1 alpha-2, for example JP")
+    parser.add_argument("--roles", help="source,issuer,requester,…")
+    parser.add_argument("--contact", help="mail address of the operators")
+    parser.set_defaults(command=init)
+
+
+async def init(arguments: Namespace) -> int:
+    """Ask what was not given, make the node, print what a server needs, run doctor."""
+    domain = _answer(arguments.domain, "Domain of the node", "registry.uni-a.example")
+    name = _answer(arguments.name, "Name of the institution", "University A")
+    country = _answer(arguments.country, "Country (two letters)", "JP").upper()
+    roles = _answer(
+        arguments.roles,
+        "Roles (source, issuer, requester, recognition-authority, accreditor)",
+        "source,issuer",
+    )
+    contact = _answer(arguments.contact, "Mail of the operators", f"lrx@{domain}")
+    regime = "JP-APPI" if country == "JP" else "EU-GDPR"
+    home: Path = arguments.folder
+    file = create_node(
+        home,
+        Plan(
+            domain,
+            {"en": name},
+            country,
+            tuple(role.strip() for role in roles.split(",")),
+            contact if contact.startswith("mailto:") else f"mailto:{contact}",
+            name,
+            (regime,),
+            {"portal_origin": f"https://{domain}"},
+        ),
+    )
+    settings = load(file)
+    values = {
+        "domain": domain,
+        "listen": settings.listen,
+        "portal": settings.portal_listen,
+        "home": home.resolve(),
+        "config": file.resolve(),
+        "executable": Path(sys.argv[0]).resolve(),
+    }
+    (home / "nginx.conf").write_text(_NGINX.format(**values), encoding="utf-8")
+    (home / "lrx.service").write_text(_UNIT.format(**values), encoding="utf-8")
+    say(
+        f"Your DID is {settings.did}",
+        f"Settings:      {file}",
+        f"Reverse proxy: {home / 'nginx.conf'}",
+        f"Service:       {home / 'lrx.service'}",
+        f"Move {home / 'keys'}/update.json and next.json to a safe place offline.",
+        "",
+    )
+    return await health.report(settings, as_json=False)
+
+
+def _answer(given: str | None, question: str, proposal: str) -> str:
+    if given:
+        return given
+    if not sys.stdin.isatty():
+        return proposal
+    return input(f"{question} [{proposal}]: ").strip() or proposal

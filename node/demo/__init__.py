@@ -1,0 +1,1 @@
+"""The whole story on this machine: several nodes, real keys, synthetic people."""

@@ -1,0 +1,193 @@
+"""The verifiable data registry as seen from here.
+
+DID documents with their history, status lists and peer profiles: fetched through the
+guard, checked, kept. What was relied on once is archived; a DID log that is shorter
+than, or differs from, what was seen before is an alarm and never an update (LRX 1.0,
+"DIDs": truncation cannot be seen from the log alone).
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Generic, Protocol, TypeVar
+
+from node.context import Clock
+from node.fetch import DID_LOG, DOCUMENT, Fetcher
+from node.store import peers as peer_store
+from node.store.engine import Store
+from protocol.errors import DidError, ProtocolError
+from protocol.exchange import did_log
+from protocol.identity.dids import (
+    Did,
+    DidDocument,
+    DidHistory,
+    document_url,
+    resolve_offline,
+)
+from protocol.linked_data import jcs
+
+DID_LIFETIME = timedelta(hours=1)
+DOCUMENT_LIMIT = 64 * 1024
+"""Octets of a DID document."""
+STATUS_LIFETIME = timedelta(minutes=5)
+NEGATIVE_LIFETIME = timedelta(seconds=10)
+
+
+T = TypeVar("T")
+
+
+class Source(Protocol):
+    """Where verification finds what a document points to."""
+
+    async def history(self, did: Did, *, fresh: bool = False) -> DidHistory:
+        """Return the DID's document versions, or raise `DidError`."""
+        ...
+
+    async def status_list(self, url: str, *, fresh: bool = False) -> bytes:
+        """Return the status list credential at `url`, or raise `DidError`."""
+        ...
+
+
+@dataclass(slots=True)
+class _Kept(Generic[T]):
+    value: T
+    until: datetime
+
+
+@dataclass(slots=True)
+class Registry:
+    """Resolves live, remembers, and falls back to nothing: unreachable is unknown."""
+
+    store: Store
+    fetcher: Fetcher
+    clock: Clock
+    own: Mapping[str, bytes] = field(default_factory=dict)
+    """DID logs this process serves itself, by DID."""
+    _histories: dict[str, _Kept[DidHistory]] = field(default_factory=dict)
+    _lists: dict[str, _Kept[bytes]] = field(default_factory=dict)
+    _failed: dict[str, _Kept[str]] = field(default_factory=dict)
+
+    async def history(self, did: Did, *, fresh: bool = False) -> DidHistory:
+        """Return every version of the DID's document.
+
+        Raises:
+            DidError: no such method, unreachable, invalid, or shorter than before.
+        """
+        now = self.clock()
+        kept = self._histories.get(did)
+        if kept and now < kept.until and not fresh:
+            return kept.value
+        offline = resolve_offline(did)
+        if offline:
+            return DidHistory.of_document(offline, now)
+        self._refuse_if_failed(did, now)
+        try:
+            history = await self._resolve(did, now)
+        except ProtocolError as error:
+            self._failed[did] = _Kept(str(error), now + NEGATIVE_LIFETIME)
+            raise DidError(str(error)) from error
+        self._histories[did] = _Kept(history, now + DID_LIFETIME)
+        return history
+
+    async def _resolve(self, did: Did, now: datetime) -> DidHistory:
+        octets = self.own.get(did)
+        if octets is None:
+            url = document_url(did)
+            octets = await self.fetcher.get(url, DID_LOG)
+        if did.method == "webvh":
+            # A long log costs over half a second of signatures: not on the loop.
+            history = await asyncio.to_thread(did_log.read, did, octets, at=now)
+            versions = [v.version_id for v in history.versions]
+        elif len(octets) > DOCUMENT_LIMIT:
+            raise DidError(f"a DID document over {DOCUMENT_LIMIT} bytes")
+        else:
+            document = DidDocument.parse(jcs.parse_strict(octets))
+            if document.id != did:
+                raise DidError(f"the document found for {did} is about another DID")
+            history = DidHistory.of_document(document, now)
+            versions = []
+        await self.store.write(
+            peer_store.archive_did,
+            did=str(did),
+            scid=did.scid,
+            octets=octets,
+            versions=versions,
+            at=now,
+        )
+        return history
+
+    def _refuse_if_failed(self, key: str, now: datetime) -> None:
+        failed = self._failed.get(key)
+        if failed and now < failed.until:
+            raise DidError(failed.value)
+
+    async def status_list(self, url: str, *, fresh: bool = False) -> bytes:
+        """Return the status list credential at `url`, at most five minutes old.
+
+        Raises:
+            DidError: refused, unreachable or too large.
+        """
+        now = self.clock()
+        kept = self._lists.get(url)
+        if kept and now < kept.until and not fresh:
+            return kept.value
+        self._refuse_if_failed(url, now)
+        try:
+            octets = await self.fetcher.get(
+                url, DOCUMENT, accept="application/vc, application/json"
+            )
+        except DidError as error:
+            self._failed[url] = _Kept(str(error), now + NEGATIVE_LIFETIME)
+            raise
+        self._lists[url] = _Kept(octets, now + STATUS_LIFETIME)
+        await self.store.write(
+            peer_store.archive_status_list, url=url, octets=octets, at=now
+        )
+        return octets
+
+    async def profile(self, did: Did) -> bytes:
+        """Return the signed profile the DID document points to."""
+        service = (await self.history(did)).current().lrx_service()
+        if service is None:
+            raise DidError(f"{did} has no LearnerRecordExchange service")
+        return await self.fetcher.get(service.profile, DOCUMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """What a node's database holds, without any network: for offline verification."""
+
+    store: Store
+    at: datetime
+
+    async def history(self, did: Did, *, fresh: bool = False) -> DidHistory:
+        """Return the archived versions.
+
+        Raises:
+            DidError: never archived here.
+        """
+        offline = resolve_offline(did)
+        if offline:
+            return DidHistory.of_document(offline, self.at)
+        octets = await self.store.read(peer_store.archived_did, did=str(did))
+        if octets is None:
+            raise DidError(f"the DID log of {did} is not in this archive")
+        try:
+            if did.method == "webvh":
+                return did_log.read(did, octets)
+            document = DidDocument.parse(jcs.parse_strict(octets))
+        except ProtocolError as error:
+            raise DidError(str(error)) from error
+        return DidHistory.of_document(document, self.at)
+
+    async def status_list(self, url: str, *, fresh: bool = False) -> bytes:
+        """Return the latest archived list.
+
+        Raises:
+            DidError: never archived here.
+        """
+        octets = await self.store.read(peer_store.archived_status_list, url=url)
+        if octets is None:
+            raise DidError(f"the status list {url} is not in this archive")
+        return octets

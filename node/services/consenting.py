@@ -1,0 +1,426 @@
+"""A learner gives, refuses or withdraws consent, or hands out a grant.
+
+What was decided is stored with the words it was decided on: the terms of the recipient,
+the policy that goes along, a consent record after ISO/IEC TS 27560, and when the person
+had logged in.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from node import answering, mail, outbox
+from node.context import NodeContext
+from node.gate import grant_hash
+from node.holdings import Fields as Scope
+from node.outbox import Peer
+from node.services.proposing import proposal
+from node.store import audit, consents, exchanges, messages, people
+from node.store import peers as peer_store
+from node.store.exchanges import Query
+from protocol.errors import NotFoundError, UnexpectedMessageError
+from protocol.exchange import states
+from protocol.exchange.consent_record import consent_record
+from protocol.exchange.messages import Message
+from protocol.exchange.odrl import policy
+from protocol.exchange.record_bodies import RecordQuery
+from protocol.exchange.states import QueryEvent
+
+FRESH_LOGIN = timedelta(minutes=5)
+"""How old a login may be for giving or widening a consent."""
+DELIVERY_WINDOW = timedelta(days=45)
+"""How long an approved query may wait for a recipient that is down."""
+RESPOND_WITHIN = timedelta(days=30)
+_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Signs of a grant's code; none is easily taken for another."""
+CODE_LENGTH = 16
+"""Signs; 78 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A grant that was made; the code is shown once."""
+
+    consent_id: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What the learner agreed to, before it is stored."""
+
+    learner_id: str
+    peer: Peer
+    purpose: str
+    scope: Scope
+    not_after: datetime
+    max_uses: int
+    recipient_terms: dict[str, Any]
+    language: str
+    login_at: datetime
+
+
+def approve(
+    connection: Connection,
+    *,
+    context: NodeContext,
+    query_id: str,
+    learner_id: str,
+    chosen_optional: frozenset[str],
+    language: str,
+    login_at: datetime,
+    at: datetime,
+) -> str:
+    """Grant what a query asks, and release it in the same transaction.
+
+    Returns the id of the consent.
+
+    Raises:
+        NotFoundError: no such query, or about somebody else.
+        UnexpectedMessageError: it was decided before, the login is too old, or the
+            record no longer holds what was shown.
+    """
+    query, peer = _open_query(connection, context, query_id, learner_id)
+    _check_login(login_at, at)
+    shown = proposal(
+        connection, context=context, query_id=query_id, learner_id=learner_id
+    )
+    body = Message.model_validate(query.message).body
+    if shown is None or not isinstance(body, RecordQuery):
+        raise UnexpectedMessageError("the record no longer holds what was asked for")
+    consent_id = _grant(
+        connection,
+        context,
+        Decided(
+            learner_id,
+            peer,
+            body.purpose.code,
+            shown.scope(chosen_optional),
+            at + DELIVERY_WINDOW,
+            1,
+            body.recipient_terms.model_dump(mode="json"),
+            language,
+            login_at,
+        ),
+        at,
+    )
+    consent = consents.consent(connection, consent_id=consent_id)
+    if consent is None or not answering.release_under(
+        connection, context=context, query=query, consent=consent, peer=peer, at=at
+    ):
+        raise UnexpectedMessageError("the rules do not permit this release")
+    return consent_id
+
+
+def refuse(
+    connection: Connection,
+    *,
+    context: NodeContext,
+    query_id: str,
+    learner_id: str,
+    tell: bool,
+    at: datetime,
+) -> None:
+    """Refuse a query; the requester learns so only if the learner wants it.
+
+    Raises:
+        NotFoundError: no such query, or about somebody else.
+        UnexpectedMessageError: it was decided before.
+    """
+    query, _ = _open_query(connection, context, query_id, learner_id)
+    state = states.advance(states.QUERY, states.Query(query.state), QueryEvent.REFUSE)
+    outcome = "declined" if tell else None
+    exchanges.set_query(connection, id=query.id, state=state, outcome=outcome)
+    audit.append(
+        connection,
+        vault=context.vault,
+        kind="query-refused",
+        event={"query": query.id, "told": tell},
+        at=at,
+        learner_id=learner_id,
+    )
+
+
+def grant(
+    connection: Connection,
+    *,
+    context: NodeContext,
+    learner_id: str,
+    recipient: str,
+    purpose: str,
+    scope: Scope,
+    not_after: datetime,
+    language: str,
+    login_at: datetime,
+    at: datetime,
+) -> Granted:
+    """Grant one use in advance and return the code the learner hands out.
+
+    Raises:
+        NotFoundError: no such peer.
+        UnexpectedMessageError: the login is too old, or the scope is empty.
+    """
+    _check_login(login_at, at)
+    peer = _peer(connection, recipient)
+    terms = _their_terms(connection, recipient)
+    consent_id = _grant(
+        connection,
+        context,
+        Decided(
+            *(learner_id, peer, purpose, scope, not_after, 1, terms, language, login_at)
+        ),
+        at,
+    )
+    code = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH))
+    consents.add_grant(
+        connection,
+        code_hash=grant_hash(context, code),
+        consent_id=consent_id,
+        version=1,
+    )
+    return Granted(
+        consent_id, "-".join(code[i : i + 4] for i in range(0, CODE_LENGTH, 4))
+    )
+
+
+def give(
+    connection: Connection,
+    *,
+    context: NodeContext,
+    learner_id: str,
+    recipient: str,
+    purpose: str,
+    scope: Scope,
+    not_after: datetime,
+    language: str,
+    login_at: datetime,
+    at: datetime,
+) -> str:
+    """Grant one use for a delivery the learner starts; return the consent's id.
+
+    Raises:
+        NotFoundError: no such peer.
+        UnexpectedMessageError: the login is too old, or the scope is empty.
+    """
+    _check_login(login_at, at)
+    peer = _peer(connection, recipient)
+    terms = _their_terms(connection, recipient)
+    decided = Decided(
+        learner_id, peer, purpose, scope, not_after, 1, terms, language, login_at
+    )
+    return _grant(connection, context, decided, at)
+
+
+def withdraw(
+    connection: Connection,
+    *,
+    context: NodeContext,
+    consent_id: str,
+    learner_id: str,
+    at: datetime,
+) -> None:
+    """Withdraw a consent: nothing more goes out, and what went out is asked back.
+
+    Raises:
+        NotFoundError: no such consent, or somebody else's.
+        UnexpectedMessageError: it is not in force.
+    """
+    consent = consents.consent(connection, consent_id=consent_id)
+    if consent is None or consent.learner != learner_id:
+        raise NotFoundError("no such consent")
+    if consent.status not in {"granted", "suspended"}:
+        raise UnexpectedMessageError(f"the consent is {consent.status}")
+    consents.withdraw(connection, consent_id=consent.id, version=consent.version)
+    messages.cancel_undispatched(
+        connection, consent_id=consent.id, version=consent.version
+    )
+    query = exchanges.query_of_consent(
+        connection, vault=context.vault, consent_id=consent.id
+    )
+    if query is not None and query.state in {"granted", "releasing"}:
+        exchanges.set_query(connection, id=query.id, state=states.Query.WAITING)
+    deliveries = consents.dispatched_deliveries(
+        connection, consent_id=consent.id, version=consent.version
+    )
+    row = peer_store.peer(connection, id=consent.recipient)
+    if deliveries and row is not None:
+        outbox.queue(
+            connection,
+            context=context,
+            peer=Peer(row.id, row.did),
+            kind="consent/changed",
+            body={
+                "basis": "withdrawn",
+                "consent_id": consent.id,
+                "version": consent.version,
+                "effective": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "deliveries": [d.id for d in deliveries],
+                "requested": "delete",
+                "respond_by": (at + RESPOND_WITHIN).date().isoformat(),
+            },
+            at=at,
+            pthid=deliveries[0].thread,
+            lifetime=timedelta(days=45),
+        )
+    audit.append(
+        connection,
+        vault=context.vault,
+        kind="consent-withdrawn",
+        event={"consent": consent.id, "version": consent.version},
+        at=at,
+        learner_id=learner_id,
+    )
+    person = people.person_of_learner(connection, learner_id=learner_id)
+    if person is not None:
+        mail.enqueue(
+            connection,
+            context=context,
+            person_id=person.id,
+            kind="withdrawn",
+            path=f"/learner/consents/{consent.id}",
+            at=at,
+        )
+
+
+def _open_query(
+    connection: Connection, context: NodeContext, query_id: str, learner_id: str
+) -> tuple[Query, Peer]:
+    query = exchanges.query(connection, vault=context.vault, id=query_id)
+    if query is None or query.learner_id != learner_id or not query.shown:
+        raise NotFoundError("no such request")
+    if query.state != states.Query.CONSENT_PENDING:
+        raise UnexpectedMessageError("the request is no longer open")
+    return query, _peer(connection, query.peer)
+
+
+def _peer(connection: Connection, peer_id: str) -> Peer:
+    row = peer_store.peer(connection, id=peer_id)
+    if row is None or row.state != states.Peer.TRUSTED:
+        raise NotFoundError("no such peer")
+    return Peer(row.id, row.did)
+
+
+def _their_terms(connection: Connection, peer_id: str) -> dict[str, Any]:
+    row = peer_store.peer(connection, id=peer_id)
+    privacy = ((row.their_terms if row else None) or {}).get("privacy", {})
+    return {
+        "jurisdiction": privacy.get("jurisdiction", ""),
+        "regimes": privacy.get("regimes", []),
+        "retention_days": privacy.get("retention_days", 180),
+        "onward": [],
+        "automated_decision": False,
+        "notice": privacy.get("notice", ""),
+        "contact": privacy.get("contact", ""),
+    }
+
+
+def _check_login(login_at: datetime, at: datetime) -> None:
+    if at - login_at > FRESH_LOGIN:
+        raise UnexpectedMessageError("a consent needs a login younger than 5 minutes")
+
+
+def _grant(
+    connection: Connection, context: NodeContext, decided: Decided, at: datetime
+) -> str:
+    """Store a decision: request, scope, terms, grant; all or nothing."""
+    if not decided.scope:
+        raise UnexpectedMessageError("a consent to nothing")
+    consent_id = outbox.next_id(connection, at)
+    terms = decided.recipient_terms
+    agreement = policy(
+        consent_id=consent_id,
+        version=1,
+        learner=pairwise(context, decided.learner_id, decided.peer.id),
+        recipient=decided.peer.did,
+        purpose=decided.purpose,
+        until=decided.not_after,
+        jurisdiction=terms["jurisdiction"],
+        retention_days=terms["retention_days"],
+    )
+    consents.request(
+        connection,
+        id=consent_id,
+        version=1,
+        learner=decided.learner_id,
+        recipient=decided.peer.id,
+        purpose=decided.purpose,
+        not_before=at,
+        not_after=decided.not_after,
+        max_uses=decided.max_uses,
+    )
+    consents.add_scope(
+        connection, consent_id=consent_id, version=1, scope=decided.scope
+    )
+    consents.set_terms(
+        connection,
+        consent_id=consent_id,
+        version=1,
+        terms={
+            "recipient_terms": terms,
+            "policy": agreement,
+            "facts": facts(context, terms, decided.purpose),
+            "record": consent_record(
+                consent_id=consent_id,
+                version=1,
+                controller=context.settings,
+                decided=decided,
+                at=at,
+            ),
+            "language": decided.language,
+            "decided_at": int(at.timestamp()),
+            "login_at": int(decided.login_at.timestamp()),
+        },
+    )
+    consents.grant(connection, consent_id=consent_id, version=1)
+    audit.append(
+        connection,
+        vault=context.vault,
+        kind="consent-granted",
+        event={
+            "consent": consent_id,
+            "version": 1,
+            "recipient": decided.peer.id,
+            "purpose": decided.purpose,
+            "fields": len(decided.scope),
+        },
+        at=at,
+        learner_id=decided.learner_id,
+    )
+    return consent_id
+
+
+def pairwise(context: NodeContext, learner_id: str, peer_id: str) -> str:
+    """Return the name a learner has towards one peer, and towards no other."""
+    hashed = context.vault.match_hash("pairwise", f"{learner_id} {peer_id}")
+    return hashed[:16].hex()
+
+
+def facts(context: NodeContext, terms: dict[str, Any], purpose: str) -> dict[str, Any]:
+    """Return what the law packs are asked about: what was shown before the decision."""
+    return {
+        "source.country": context.settings.country,
+        "recipient.country": terms["jurisdiction"],
+        "purpose": purpose,
+        "terms.retention_days": terms["retention_days"],
+        "terms.automated_decision": bool(terms.get("automated_decision")),
+        "terms.onward": bool(terms.get("onward")),
+        "terms.notice": bool(terms.get("notice", True)),
+        "terms.contact": bool(terms.get("contact", True)),
+        "scope.category": [],
+        "learner.age": 18,
+        "consent.given": True,
+        "consent.names_country": True,
+        "consent.names_recipient": True,
+        "consent.risk_explained": True,
+        "consent.describes_protection_system": True,
+        "consent.describes_recipient_measures": True,
+        "consent.explains_automated_decision": True,
+        "consent.covers_onward": not terms.get("onward"),
+        "record.provision": True,
+        "record.receipt": True,
+        "provider.identified": True,
+        "provider.origin_stated": True,
+    }

@@ -1,0 +1,89 @@
+"""Gathers what a verification needs, then lets the protocol judge.
+
+`protocol.rules.validation.assess` says what it still wants; this asks the registry (or
+an archive) for it and asks again, until nothing more is wanted or obtainable. Every
+judgement can be replayed later from what was gathered.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from node.registry import Source
+from protocol.errors import DidError
+from protocol.identity.dids import Did, DidHistory
+from protocol.rules.validation import Evidence, Verification, Want, assess
+
+ROUNDS = 12
+"""More than a chain of accreditation may be long; a bound, not a budget."""
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What has been found so far, in the form the rules take it."""
+
+    histories: dict[str, DidHistory]
+    status_lists: dict[str, bytes]
+    accreditations: tuple[bytes, ...]
+    unobtainable: dict[Want, str]
+
+    def evidence(self) -> Evidence:
+        """Return it as the rules take it."""
+        return Evidence(
+            histories=dict(self.histories),
+            status_lists=dict(self.status_lists),
+            accreditations=self.accreditations,
+            unobtainable=dict(self.unobtainable),
+        )
+
+
+async def verify(
+    octets: bytes,
+    *,
+    media_type: str | None,
+    source: Source,
+    accreditations: Collection[bytes],
+    anchors: Collection[Did],
+    at: datetime,
+    award_date: date | None = None,
+    fresh: bool = False,
+) -> tuple[Verification, Evidence]:
+    """Verify one document; return the findings and what they rest on.
+
+    `fresh` asks for status lists anew, as after being told that one changed.
+
+    Raises:
+        ProtocolError: the document cannot be read at all.
+    """
+    gathered = Gathered({}, {}, tuple(accreditations), {})
+    for _ in range(ROUNDS):
+        verification = assess(
+            octets,
+            media_type=media_type,
+            evidence=gathered.evidence(),
+            anchors=anchors,
+            at=at,
+            award_date=award_date,
+        )
+        wants = [w for w in verification.wants if w not in gathered.unobtainable]
+        if not wants:
+            break
+        for want in wants:
+            await _gather(want, gathered, source, fresh=fresh)
+    return verification, gathered.evidence()
+
+
+async def _gather(
+    want: Want, gathered: Gathered, source: Source, *, fresh: bool
+) -> None:
+    try:
+        if want.kind == "did":
+            gathered.histories[want.id] = await source.history(Did.parse(want.id))
+        elif want.kind == "status":
+            gathered.status_lists[want.id] = await source.status_list(
+                want.id, fresh=fresh
+            )
+        else:
+            gathered.unobtainable[want] = "no such statement is known here"
+    except DidError as error:
+        gathered.unobtainable[want] = str(error)

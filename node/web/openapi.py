@@ -1,0 +1,188 @@
+"""The interface for peers and the public as OpenAPI 3.1, served at `/openapi.json`.
+
+A test holds the paths here against the routes of the application.
+"""
+
+import json
+from typing import Any
+
+from protocol.errors import PROBLEMS
+
+_MESSAGE = "application/didcomm-encrypted+json"
+_PROBLEM: dict[str, Any] = {
+    "description": "What went wrong (RFC 9457)",
+    "content": {
+        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+    },
+}
+_SIGNED = [{"lrxSignature": []}]
+
+
+def _get(summary: str, media_type: str, *, parameter: str = "") -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": summary,
+        "security": [],
+        "responses": {
+            "200": {"description": summary, "content": {media_type: {"schema": {}}}},
+            "404": _PROBLEM,
+        },
+    }
+    if parameter:
+        operation["parameters"] = [
+            {
+                "name": parameter,
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string"},
+            }
+        ]
+    return {"get": operation}
+
+
+def _post(summary: str, limit: str, *, answer: str, status: str) -> dict[str, Any]:
+    return {
+        "post": {
+            "summary": summary,
+            "description": f"The body is at most {limit}; no content encoding.",
+            "security": _SIGNED,
+            "requestBody": {
+                "required": True,
+                "content": {_MESSAGE: {"schema": {"$ref": "#/components/schemas/Jwe"}}},
+            },
+            "responses": {
+                status: {
+                    "description": answer,
+                    "content": {
+                        "application/json": {
+                            "schema": {"$ref": "#/components/schemas/Accepted"}
+                        }
+                    },
+                },
+                **{
+                    code: _PROBLEM
+                    for code in (
+                        *("400", "401", "403", "404", "409", "410"),
+                        *("413", "415", "421", "422", "429", "503"),
+                    )
+                },
+            },
+        }
+    }
+
+
+_ECHO: dict[str, Any] = {
+    "post": {
+        "summary": "What the node understood of a signed request; holds nothing",
+        "security": _SIGNED,
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {}}},
+        },
+        "responses": {
+            "200": {
+                "description": "The signature base and who signed it",
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            },
+            "401": _PROBLEM,
+            "409": _PROBLEM,
+        },
+    }
+}
+
+_ID = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+
+OPENAPI: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "info": {
+        "title": "Learner record exchange node",
+        "version": "1.0",
+        "summary": "LRX 1.0, for peers and the public",
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    },
+    "paths": {
+        "/lrx/1/inbox": _post(
+            "Deliver one message",
+            "256 KiB",
+            answer="Stored durably, not yet acted on",
+            status="202",
+        ),
+        "/lrx/1/introduce": _post(
+            "Deliver one peer/introduce, the only message a stranger may send",
+            "16 KiB",
+            answer="Stored durably, not yet acted on",
+            status="202",
+        ),
+        "/lrx/1/echo": _ECHO,
+        "/.well-known/did.jsonl": _get("DID log (did:webvh)", "text/jsonl"),
+        "/.well-known/did.json": _get(
+            "Parallel did:web document", "application/did+json"
+        ),
+        "/.well-known/lrx": _get("Signed profile", "application/lrx-profile+jwt"),
+        "/.well-known/security.txt": _get("Where to report a weakness", "text/plain"),
+        "/status/{list}": _get(
+            "Bitstring Status List credential", "application/vc", parameter="list"
+        ),
+        "/log/checkpoint": _get("Signed head of the audit log", "text/plain"),
+        "/log/tile/{path}": _get(
+            "Tile of the audit log (C2SP tlog-tiles)",
+            "application/octet-stream",
+            parameter="path",
+        ),
+        "/health/live": _get("The process answers", "application/json"),
+        "/health/ready": _get("The database answers too", "application/json"),
+        "/metrics": _get("Counters for Prometheus", "text/plain"),
+        "/openapi.json": _get("This document", "application/json"),
+    },
+    "components": {
+        "securitySchemes": {
+            "lrxSignature": {
+                "type": "http",
+                "scheme": "signature",
+                "description": "RFC 9421, profile lrx-1: see SPECIFICATION.md",
+            }
+        },
+        "schemas": {
+            "Accepted": {
+                "type": "object",
+                "required": ["accepted", "duplicate", "last"],
+                "properties": {
+                    "accepted": _ID,
+                    "duplicate": {"type": "boolean"},
+                    "last": {"oneOf": [_ID, {"type": "null"}]},
+                },
+            },
+            "Jwe": {
+                "type": "object",
+                "description": "General JSON serialization, one recipient",
+                "required": ["protected", "recipients", "iv", "ciphertext", "tag"],
+                "additionalProperties": False,
+                "properties": {
+                    "protected": {"type": "string"},
+                    "iv": {"type": "string"},
+                    "ciphertext": {"type": "string"},
+                    "tag": {"type": "string"},
+                    "recipients": {
+                        "type": "array",
+                        "minItems": 1,
+                        "maxItems": 1,
+                        "items": {"type": "object"},
+                    },
+                },
+            },
+            "Problem": {
+                "type": "object",
+                "required": ["type", "title", "status", "code"],
+                "properties": {
+                    "type": {"type": "string", "examples": [PROBLEMS + "e.m.notfound"]},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                    "trace": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+DOCUMENT = json.dumps(OPENAPI, ensure_ascii=False).encode()
+"""The document as it is served."""
