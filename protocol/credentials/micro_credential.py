@@ -160,32 +160,48 @@ def as_open_badge(record: Mapping[str, Any], *, issuer: str) -> dict[str, Any]:
 def from_open_badge(credential: Mapping[str, Any]) -> dict[str, Any]:
     """Return the record an Open Badge made by `as_open_badge` states.
 
-    Members that are not there, as in badges of other issuers, are left out.
+    Anybody can make a badge: what is not there, or of another shape, is left out.
     """
-    subject = credential.get("credentialSubject", {})
-    achievement = subject.get("achievement", {})
-    issuer = credential.get("issuer", {})
-    profile = issuer if isinstance(issuer, Mapping) else {}
-    names = {kind: member for member, kind in _IDENTITY_TYPES.items()}
-    holder = {
-        names[one["identityType"]]: one["identityHash"]
-        for one in subject.get("identifier", ())
-        if not one.get("hashed") and one.get("identityType") in names
-    }
-    stated = {
-        "key": achievement.get("humanCode"),
-        "title": achievement.get("name"),
-        "country": profile.get("address", {}).get("addressCountryCode"),
-        "awarding_body": profile.get("name"),
-        "awarded_on": credential.get("awardedDate", "")[: len("2026-04-01")],
-        "learning_outcomes": achievement.get("description"),
-    }
-    more = achievement.get("microCredential", {})
-    stated |= {name: more.get(name) for name in _EXTENSION}
+    subject = _member(credential, "credentialSubject")
+    achievement = _member(subject, "achievement")
+    issuer = _member(credential, "issuer")
+    more = _member(achievement, "microCredential")
     draft = Draft()
-    draft.put("holder", **holder)
-    draft.put("achievement", **stated)
+    draft.put("holder", **_holder(subject.get("identifier")))
+    draft.put(
+        "achievement",
+        key=_text(achievement, "humanCode"),
+        title=_text(achievement, "name"),
+        country=_text(_member(issuer, "address"), "addressCountryCode"),
+        awarding_body=_text(issuer, "name"),
+        awarded_on=_text(credential, "awardedDate")[: len("2026-04-01")],
+        learning_outcomes=_text(achievement, "description"),
+        **{name: more.get(name) for name in _EXTENSION},
+    )
     return draft.record
+
+
+def _member(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    inner = value.get(name)
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _text(value: Mapping[str, Any], name: str) -> str:
+    inner = value.get(name)
+    return inner if isinstance(inner, str) else ""
+
+
+def _holder(identifiers: object) -> dict[str, str]:
+    """Read the identity objects of a subject; a hashed one tells nothing."""
+    listed = identifiers if isinstance(identifiers, list) else [identifiers]
+    members = {kind: member for member, kind in _IDENTITY_TYPES.items()}
+    return {
+        members[_text(one, "identityType")]: _text(one, "identityHash")
+        for one in listed
+        if isinstance(one, Mapping)
+        and not one.get("hashed")
+        and _text(one, "identityType") in members
+    }
 
 
 _IDENTITY_TYPES: Mapping[str, str] = MappingProxyType(

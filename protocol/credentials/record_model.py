@@ -167,12 +167,7 @@ UNITS: tuple[Unit, ...] = tuple(
         (("programme", "mode"), _SUPPLEMENT, "4.1", _section("4.1")),
         (("programme", "learning_outcomes"), _SUPPLEMENT, "4.2", _section("4.2")),
         (("programme", "admitted_on"), _STUDIES, None, f"{_AWARD}/start"),
-        (
-            ("programme", "graduated_on"),
-            _STUDIES - {"enrolment-certificate", "expected-graduation-certificate"},
-            None,
-            None,
-        ),
+        (("programme", "graduated_on"), _STUDIES, None, f"{_AWARD}/date"),
         (
             ("results", None, "code"),
             _LISTS,
@@ -257,7 +252,6 @@ UNITS: tuple[Unit, ...] = tuple(
 
 REASONS = "reasons"
 """The group that says why an item is empty, by the item's number."""
-_WITH_REASONS = _GRADED
 
 OPEN_BADGE: Mapping[Path, Path] = MappingProxyType(
     {
@@ -309,7 +303,7 @@ def is_known(kind: str, path: Path) -> bool:
     """
     pattern = _pattern(path)
     if pattern[0] == REASONS:
-        return kind in _WITH_REASONS and len(pattern) <= len((REASONS, "item"))
+        return kind in _ALL and len(pattern) <= len((REASONS, "item"))
     return any(covers(pattern, unit.path) for unit in units_of(kind))
 
 
