@@ -1,12 +1,11 @@
-"""Originals kept byte for byte, what could not be read in them, and the catalogue."""
+"""Originals as they were read, what in them could not be read, and catalogues."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    ColumnClause,
+    ColumnElement,
     Connection,
     delete,
     func,
@@ -14,20 +13,16 @@ from sqlalchemy import (
     literal_column,
     select,
 )
+from sqlalchemy.dialects.sqlite import insert as upsert
 
-from node.store.sealed import Vault
+from node.store.rows import Row, first, many
+from node.store.sealed import Box, Vault
 from node.store.tables import catalogue, import_run, quarantine, source_document
 from protocol.credentials.learner_record import Catalogue
 
-_DOCUMENTS = "source documents"
-"""Label of the node key that seals originals: an export holds many learners."""
-_ROWID: ColumnClause[int] = literal_column("rowid")
-"""Tells apart what was added within one second."""
 
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """An original, but for its bytes."""
+class Document(NamedTuple):
+    """An original, without its octets."""
 
     id: str
     sha256: str
@@ -36,78 +31,45 @@ class Document:
     imported_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """Something set aside, and where it stands in its original."""
+class Quarantined(NamedTuple):
+    """A row or a value that could not be read, and where it stands."""
 
     file: str
     line: int
     column: str | None
-    field: str
+    field: str | None
     reason: str
-    raw: bytes
+    raw: bytes | None
 
 
 def add_document(
-    connection: Connection,
-    vault: Vault,
-    *,
-    document: Document,
-    octets: bytes,
+    connection: Connection, vault: Vault, *, document: Document, octets: bytes
 ) -> bool:
-    """Keep an original once; tells whether it is new."""
-    query = select(source_document.c.id).where(
-        source_document.c.sha256 == document.sha256
+    """Keep an original; False if the same octets are kept already."""
+    place = f"source_document.octets:{document.id}"
+    statement = upsert(source_document).values(
+        octets=_box(vault).seal(octets, place), **document._asdict()
     )
-    if connection.scalar(query) is not None:
-        return False
-    sealed = vault.node_box(_DOCUMENTS).seal(octets, _octets_place(document.id))
-    connection.execute(
-        insert(source_document).values(
-            id=document.id,
-            sha256=document.sha256,
-            name=document.name,
-            kind=document.kind,
-            imported_at=document.imported_at,
-            octets=sealed,
-        )
-    )
-    return True
+    return connection.execute(statement.on_conflict_do_nothing()).rowcount > 0
 
 
-def document_octets(
-    connection: Connection, vault: Vault, *, document_id: str
-) -> bytes | None:
-    """Return an original byte for byte, if it is kept here."""
-    query = select(source_document.c.octets).where(source_document.c.id == document_id)
-    sealed = connection.scalar(query)
+def original(connection: Connection, *, vault: Vault, document_id: str) -> bytes | None:
+    """Return the octets of an original, or None."""
+    sealed = connection.scalar(
+        select(source_document.c.octets).where(source_document.c.id == document_id)
+    )
     if sealed is None:
         return None
-    return vault.node_box(_DOCUMENTS).open(sealed, _octets_place(document_id))
+    return _box(vault).open(sealed, f"source_document.octets:{document_id}")
 
 
-def documents(connection: Connection, *, limit: int = 100) -> list[Document]:
-    """Return what was imported, the latest first."""
-    query = (
-        select(
-            source_document.c.id,
-            source_document.c.sha256,
-            source_document.c.name,
-            source_document.c.kind,
-            source_document.c.imported_at,
-        )
-        .order_by(source_document.c.imported_at.desc(), source_document.c.id)
-        .limit(limit)
+def documents(connection: Connection, *, limit: int = 1000) -> list[Document]:
+    """Return the originals, the newest first."""
+    columns = [source_document.c[name] for name in Document._fields]
+    query = select(*columns).order_by(
+        source_document.c.imported_at.desc(), source_document.c.id
     )
-    return [Document(*row) for row in connection.execute(query)]
-
-
-def _octets_place(document_id: str) -> str:
-    return f"source_document.octets:{document_id}"
-
-
-def _raw_place(document_id: str, number: int) -> str:
-    return f"quarantine.raw:{document_id}:{number}"
+    return [Document(**row) for row in many(connection, query.limit(limit))]
 
 
 def set_quarantine(
@@ -115,87 +77,77 @@ def set_quarantine(
     vault: Vault,
     *,
     document_id: str,
-    quarantined: Sequence[Quarantined],
+    quarantined: Iterable[Quarantined],
     at: datetime,
 ) -> bool:
-    """Replace what is set aside of an original; tells whether anything differs."""
-    standing = [
-        (row.file, row.line, row.column, row.field, row.reason)
-        for row in connection.execute(
-            select(quarantine)
-            .where(quarantine.c.document_id == document_id)
-            .order_by(quarantine.c.id)
+    """Replace what is set aside of a document; False if that is what was already.
+
+    What has not changed keeps its row and its date.
+    """
+    wanted = {_quarantine_id(vault, document_id, one): one for one in quarantined}
+    standing = set(
+        connection.scalars(
+            select(quarantine.c.id).where(quarantine.c.document_id == document_id)
         )
-    ]
-    now = [(q.file, q.line, q.column, q.field, q.reason) for q in quarantined]
-    if standing == now:
+    )
+    if standing == wanted.keys():
         return False
     connection.execute(
-        delete(quarantine).where(quarantine.c.document_id == document_id)
+        delete(quarantine).where(
+            quarantine.c.document_id == document_id, quarantine.c.id.not_in(wanted)
+        )
     )
-    box = vault.node_box(_DOCUMENTS)
     rows = [
-        {
-            "id": f"{document_id}-{number:08}",
-            "document_id": document_id,
-            "file": one.file,
-            "line": one.line,
-            "column": one.column,
-            "field": one.field,
-            "reason": one.reason,
-            "raw": box.seal(one.raw, _raw_place(document_id, number)),
-            "at": at,
-        }
-        for number, one in enumerate(quarantined, start=1)
+        one._asdict()
+        | {"id": row_id, "document_id": document_id, "at": at}
+        | {"raw": _sealed(_box(vault), row_id, one.raw)}
+        for row_id, one in wanted.items()
+        if row_id not in standing
     ]
     if rows:
         connection.execute(insert(quarantine), rows)
     return True
 
 
-def quarantine_of(
-    connection: Connection, vault: Vault, *, document_id: str
+def quarantined(
+    connection: Connection, *, vault: Vault, document_id: str
 ) -> list[Quarantined]:
-    """Return what is set aside of an original, opened, in the order of its lines."""
-    box = vault.node_box(_DOCUMENTS)
-    query = (
-        select(quarantine)
-        .where(quarantine.c.document_id == document_id)
-        .order_by(quarantine.c.id)
-    )
+    """Return what was set aside of a document, by line, with the raw octets."""
+    query = select(quarantine).where(quarantine.c.document_id == document_id)
+    query = query.order_by(quarantine.c.line, quarantine.c.id)
     return [
         Quarantined(
-            file=row.file,
-            line=row.line,
-            column=row.column,
-            field=row.field,
-            reason=row.reason,
-            raw=box.open(row.raw, _raw_place(document_id, number)),
+            row["file"],
+            row["line"],
+            row["column"],
+            row["field"],
+            row["reason"],
+            row["raw"] and _box(vault).open(row["raw"], f"quarantine.raw:{row['id']}"),
         )
-        for number, row in enumerate(connection.execute(query), start=1)
+        for row in many(connection, query)
     ]
 
 
-def quarantine_size(connection: Connection) -> int:
-    """Return how many values or rows are set aside."""
-    return connection.scalar(select(func.count()).select_from(quarantine)) or 0
+def quarantine_counts(connection: Connection) -> dict[str, int]:
+    """Count what is set aside, by document."""
+    query = select(quarantine.c.document_id, func.count())
+    rows = connection.execute(query.group_by(quarantine.c.document_id))
+    return {row[0]: row[1] for row in rows}
 
 
 def add_import_run(
     connection: Connection, *, run_id: str, kind: str, report: Any, at: datetime
 ) -> None:
-    """Note that an import changed something, and what."""
+    """Keep the report of an import."""
     connection.execute(
         insert(import_run).values(id=run_id, at=at, kind=kind, report=report)
     )
 
 
-def import_runs(connection: Connection, *, limit: int = 50) -> list[dict[str, Any]]:
-    """Return the reports of imports that changed something, the latest first."""
-    query = (
-        select(import_run).order_by(import_run.c.at.desc(), _ROWID.desc()).limit(limit)
-    )
-    return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001
+def import_runs(connection: Connection, *, limit: int = 50) -> list[Row]:
+    """Return the reports of imports, the newest first."""
+    query = select(import_run).order_by(import_run.c.at.desc(), import_run.c.id.desc())
+    return [dict(row) for row in many(connection, query.limit(limit))]
 
 
 def add_catalogue(
@@ -206,9 +158,9 @@ def add_catalogue(
     body: Catalogue,
     at: datetime,
 ) -> bool:
-    """Make a catalogue the current one; tells whether it differs from the last."""
-    last = select(catalogue.c.digest).order_by(catalogue.c.at.desc(), _ROWID.desc())
-    if connection.scalar(last.limit(1)) == digest:
+    """Make a catalogue the current one; False if it is already."""
+    current = _newest(connection)
+    if current is not None and current["digest"] == digest:
         return False
     connection.execute(
         insert(catalogue).values(
@@ -219,7 +171,34 @@ def add_catalogue(
 
 
 def current_catalogue(connection: Connection) -> Catalogue | None:
-    """Return the catalogue that was imported last, if there is one."""
-    query = select(catalogue.c.body).order_by(catalogue.c.at.desc(), _ROWID.desc())
-    body = connection.scalar(query.limit(1))
-    return None if body is None else Catalogue.model_validate(body)
+    """Return the catalogue in use, or None."""
+    current = _newest(connection)
+    return None if current is None else Catalogue.model_validate(current["body"])
+
+
+def _newest(connection: Connection) -> Any:
+    # By row id: two imports may fall into one second.
+    return first(
+        connection,
+        select(catalogue).order_by(catalogue.c.at.desc(), _ROWID.desc()),
+    )
+
+
+_ROWID: ColumnElement[int] = literal_column("rowid")
+
+
+def _box(vault: Vault) -> Box:
+    return vault.node_box("source document")
+
+
+def _sealed(box: Box, row_id: str, raw: bytes | None) -> bytes | None:
+    return None if raw is None else box.seal(raw, f"quarantine.raw:{row_id}")
+
+
+def _quarantine_id(vault: Vault, document_id: str, one: Quarantined) -> str:
+    """Name a row after all that it says, so that the same again is the same.
+
+    Keyed, because what was set aside may be guessed.
+    """
+    parts = (document_id, *map(str, one[:-1]), (one.raw or b"").hex())
+    return vault.match_hash("quarantine", "\0".join(parts)).hex()[:32]

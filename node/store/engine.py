@@ -9,11 +9,13 @@ SQLite in one file: WAL, `synchronous=FULL`, foreign keys and recursive triggers
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import DatabaseError
 
 from node.store import gate
 from node.store.line import Line
@@ -22,6 +24,8 @@ from node.store.writer import Writer
 P = ParamSpec("P")
 T = TypeVar("T")
 
+REVISION = "0001"
+"""The newest revision in `migrations`; the database must stand at it."""
 READERS = 3
 """Connections that read; in WAL mode they wait for nobody."""
 
@@ -42,6 +46,10 @@ def path_of(url: str) -> Path:
             f"{parsed.get_backend_name()}: only SQLite files are supported"
         )
     return Path(str(parsed.database))
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says what to do."""
 
 
 class Store:
@@ -88,6 +96,18 @@ class Store:
         result: T = await self._writer.write(lambda c: fn(c, *args, **kwargs))
         return result
 
+    @property
+    def commits(self) -> int:
+        """How many transactions this process has committed."""
+        return self._writer.commits
+
+    async def committed_after(self, seen: int) -> None:
+        """Wait until `commits` is greater than `seen`.
+
+        What another process writes to the same file is not noticed here.
+        """
+        await self._writer.committed_after(seen)
+
     async def close(self) -> None:
         """Finish queued jobs, then close every connection."""
         await self._writer.close()
@@ -104,24 +124,36 @@ class Store:
 async def open_store(url: str, *, expected: str = gate.RELEASED) -> Store:
     """Open the database at `url`, which `node.store.migrate` has made.
 
-    Args:
-        url: for example `sqlite+aiosqlite:///node.db`.
-        expected: the hash of the triggers and views that must stand; only tests, which
-            replace the clock, have another than the release's.
+    `expected` is the hash of the triggers and views that must stand; only tests, which
+    replace the clock, have another than the release's.
 
     Raises:
-        GateMissingError: the gate in the database is not that of this release.
+        StoreError: there is no such database, it is of another release, or its gate
+            is not the one expected.
         ValueError: `url` is not a SQLite file.
-        OperationalError: there is no such file.
     """
     path = path_of(url)
     lines: list[Line] = []
     try:
         lines.append(await Line.open(path, writes=True))
-        await lines[0].run(gate.check, expected=expected)
+        await lines[0].run(_check, expected=expected)
         lines.extend([await Line.open(path, writes=False) for _ in range(READERS)])
-    except BaseException:
+    except BaseException as error:
         for line in lines:
             await line.close()
+        if isinstance(error, sqlite3.Error | DatabaseError):
+            raise StoreError(f"{path}: {error}; `lrx migrate` makes one") from error
         raise
     return Store(lines[0], lines[1:])
+
+
+def _check(connection: Connection, *, expected: str) -> None:
+    revision = connection.scalar(text("select version_num from alembic_version"))
+    if revision != REVISION:
+        raise StoreError(f"the database is at revision {revision}, not {REVISION}")
+    found = gate.standing(connection)
+    if found != expected:
+        raise StoreError(
+            "the triggers and views in the database are not those of this release: "
+            f"their hash is {found[:16]}, not {expected[:16]}"
+        )

@@ -8,16 +8,13 @@ compared with this release's: a node whose gate was opened by hand does not star
 import hashlib
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 _STANDING = text("select sql from sqlite_master where type in('trigger','view')")
-
-
-class GateMissingError(Exception):
-    """The triggers and views in the database are not those of this release."""
 
 
 class GateError(Exception):
@@ -61,23 +58,22 @@ RELEASED = digest(list(statements(script())))
 """The hash of this release's triggers and views."""
 
 
-def check(connection: Connection, *, expected: str = RELEASED) -> None:
-    """Compare the triggers and views that stand with those of the release.
+def standing(connection: Connection) -> str:
+    """Return the hash of the triggers and views that stand in the database."""
+    return digest(list(connection.scalars(_STANDING)))
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn the refusal of a trigger into a `GateError`; let all else pass.
 
     Raises:
-        GateMissingError: one was added, changed or removed.
+        GateError: a trigger refused a statement.
     """
-    found = digest(list(connection.scalars(_STANDING)))
-    if found != expected:
-        raise GateMissingError(
-            "the triggers and views in the database are not those of this release; "
-            f"their hash is {found[:16]}, not {expected[:16]}"
-        )
-
-
-def reason(error: IntegrityError) -> str | None:
-    """Return why a trigger refused, or None if it was another constraint."""
-    cause = error.orig
-    if getattr(cause, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_TRIGGER":
-        return str(cause)
-    return None
+    try:
+        yield
+    except IntegrityError as error:
+        cause = error.orig
+        if getattr(cause, "sqlite_errorname", "") != "SQLITE_CONSTRAINT_TRIGGER":
+            raise
+        raise GateError(str(cause)) from error

@@ -1,27 +1,24 @@
-"""Learners, their keys, the hashes they are found by, and their records, sealed."""
+"""Learners, the keys their data is sealed with, and what is known of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from node.store.sealed import Vault
-from node.store.tables import learner, learner_match, student_record
+from node.store.rows import Row, chunks, many, one
+from node.store.sealed import Box, Vault
+from node.store.tables import learner, learner_match, outbox, student_record
 from protocol.credentials.learner_record import LearnerRecord
 
-T = TypeVar("T")
 
-AT_ONCE = 500
-"""Values in one `in (…)`; SQLite takes 32,766, but plans for fewer are quicker made."""
+class ErasedError(Exception):
+    """The learner is unknown here, or was erased: there is no key."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
-    """A learner record as it lies in the store; `body` is sealed."""
+class StoredRecord(NamedTuple):
+    """A learner's record as it lies in the store, sealed."""
 
     learner_id: str
     digest: str
@@ -29,147 +26,195 @@ class StoredRecord:
     body: bytes
 
 
-def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
-    rest = iter(values)
-    while chunk := list(islice(rest, AT_ONCE)):
-        yield chunk
-
-
-def learners_by_hash(
-    connection: Connection, *, hashes: Iterable[bytes]
-) -> dict[bytes, list[str]]:
-    """Return the ids of the learners each of `hashes` fits; erased ones are left out.
-
-    A name and birth date may fit several learners: none is then to be preferred.
-    """
-    found: dict[bytes, list[str]] = {}
-    for chunk in _chunks(hashes):
-        query = (
-            select(learner_match.c.hash, learner_match.c.learner_id)
-            .join(learner, learner.c.id == learner_match.c.learner_id)
-            .where(learner_match.c.hash.in_(chunk), learner.c.erased_at.is_(None))
-            .order_by(learner_match.c.learner_id)
-        )
-        for hashed, learner_id in connection.execute(query):
-            found.setdefault(hashed, []).append(learner_id)
-    return found
+# Keys.
 
 
 def add_learners(
-    connection: Connection, *, wrapped_keys: dict[str, bytes], at: datetime
+    connection: Connection, *, wrapped_keys: Mapping[str, bytes], at: datetime
 ) -> None:
-    """Add learners by id, each with a wrapped key of its own."""
-    if wrapped_keys:
-        connection.execute(
-            insert(learner),
-            [
-                {"id": learner_id, "wrapped_key": key, "created_at": at}
-                for learner_id, key in wrapped_keys.items()
-            ],
-        )
-
-
-def set_matches(
-    connection: Connection, *, matches: dict[str, Sequence[tuple[str, bytes]]]
-) -> None:
-    """Replace, for each learner id, the kinds and hashes the learner is found by."""
-    for chunk in _chunks(matches):
-        connection.execute(
-            delete(learner_match).where(learner_match.c.learner_id.in_(chunk))
-        )
+    """Add learners; each id comes with a new key of `Vault.new_learner_key`."""
     rows = [
-        {"hash": hashed, "learner_id": learner_id, "kind": kind}
-        for learner_id, found in matches.items()
-        for kind, hashed in found
+        {"id": learner_id, "wrapped_key": key, "created_at": at}
+        for learner_id, key in wrapped_keys.items()
     ]
     if rows:
-        connection.execute(insert(learner_match), rows)
+        connection.execute(insert(learner), rows)
 
 
 def wrapped_keys(
     connection: Connection, *, learner_ids: Iterable[str]
 ) -> dict[str, bytes]:
-    """Return the wrapped keys of those of `learner_ids` who have not been erased."""
+    """Return the keys of the learners named who have one, by id."""
     found: dict[str, bytes] = {}
-    for chunk in _chunks(learner_ids):
+    for some in chunks(learner_ids):
         query = select(learner.c.id, learner.c.wrapped_key).where(
-            learner.c.id.in_(chunk), learner.c.wrapped_key.is_not(None)
+            learner.c.id.in_(some), learner.c.wrapped_key.is_not(None)
         )
-        found.update((row.id, row.wrapped_key) for row in connection.execute(query))
+        found.update({row.id: row.wrapped_key for row in connection.execute(query)})
     return found
+
+
+def box(connection: Connection, *, vault: Vault, learner_id: str) -> Box:
+    """Return the box of one learner.
+
+    Raises:
+        ErasedError: there is no such learner, or no key any more.
+    """
+    key = connection.scalar(
+        select(learner.c.wrapped_key).where(learner.c.id == learner_id)
+    )
+    if key is None:
+        raise ErasedError(f"no key for learner {learner_id}")
+    return vault.learner(key)
+
+
+def box_for(
+    connection: Connection, *, vault: Vault, learner_id: str | None, label: str
+) -> Box:
+    """Return the box of the learner, or of the node where it concerns no learner.
+
+    Raises:
+        ErasedError: the learner has no key any more.
+    """
+    if learner_id is None:
+        return vault.node_box(label)
+    return box(connection, vault=vault, learner_id=learner_id)
+
+
+def learner_row(connection: Connection, *, learner_id: str) -> Row | None:
+    """Return `id`, `created_at` and `erased_at` of a learner, or None."""
+    query = select(learner.c.id, learner.c.created_at, learner.c.erased_at)
+    found = one(connection, query.where(learner.c.id == learner_id))
+    return None if found is None else dict(found)
+
+
+def learner_ids(connection: Connection) -> list[str]:
+    """Return the ids of all learners who were not erased, the oldest first."""
+    query = select(learner.c.id).where(learner.c.erased_at.is_(None))
+    return list(connection.scalars(query.order_by(learner.c.created_at, learner.c.id)))
+
+
+def erase(connection: Connection, *, learner_id: str, at: datetime) -> None:
+    """Destroy a learner's key, and with it everything sealed with it.
+
+    Queued messages that would need the key are cancelled.
+    """
+    connection.execute(
+        delete(learner_match).where(learner_match.c.learner_id == learner_id)
+    )
+    connection.execute(
+        delete(student_record).where(student_record.c.learner_id == learner_id)
+    )
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.learner_id == learner_id, outbox.c.state == "queued")
+        .values(state="cancelled")
+    )
+    connection.execute(
+        update(learner)
+        .where(learner.c.id == learner_id, learner.c.erased_at.is_(None))
+        .values(wrapped_key=None, erased_at=at)
+    )
+
+
+# What a learner is found by.
+
+
+def set_matches(
+    connection: Connection, *, matches: Mapping[str, Sequence[tuple[str, bytes]]]
+) -> None:
+    """Replace what learners are found by: kind and keyed hash, by learner."""
+    for some in chunks(matches):
+        connection.execute(
+            delete(learner_match).where(learner_match.c.learner_id.in_(some))
+        )
+    rows = [
+        {"learner_id": learner_id, "kind": kind, "hash": hashed}
+        for learner_id, hashes in matches.items()
+        for kind, hashed in dict.fromkeys(hashes)
+    ]
+    if rows:
+        connection.execute(insert(learner_match), rows)
+
+
+def learners_by_hash(
+    connection: Connection, *, hashes: Iterable[bytes]
+) -> dict[bytes, list[str]]:
+    """Return the learners each hash fits; a hash that fits nobody is left out."""
+    found: dict[bytes, list[str]] = {}
+    for some in chunks(hashes):
+        query = select(learner_match.c.hash, learner_match.c.learner_id)
+        query = query.where(learner_match.c.hash.in_(some))
+        for row in connection.execute(query.order_by(learner_match.c.learner_id)):
+            found.setdefault(row.hash, []).append(row.learner_id)
+    return found
+
+
+# What a student-information system says of a learner.
+
+
+def seal_record(vault: Vault, wrapped: bytes, learner_id: str, body: bytes) -> bytes:
+    """Seal the JSON of a `LearnerRecord` under the learner's key."""
+    return vault.learner(wrapped).seal(body, f"student_record.body:{learner_id}")
+
+
+def open_record(vault: Vault, wrapped: bytes, stored: StoredRecord) -> LearnerRecord:
+    """Open and read a stored record.
+
+    Raises:
+        SealError: it was sealed with another key or for another learner.
+    """
+    place = f"student_record.body:{stored.learner_id}"
+    body = vault.learner(wrapped).open(stored.body, place)
+    return LearnerRecord.model_validate_json(body)
+
+
+def put_records(
+    connection: Connection, *, records: Iterable[StoredRecord], at: datetime
+) -> None:
+    """Store records, each in the place of the one before."""
+    rows = [record._asdict() | {"updated_at": at} for record in records]
+    if rows:
+        statement = upsert(student_record)
+        new = statement.excluded
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["learner_id"],
+                set_={
+                    name: new[name]
+                    for name in ("digest", "version", "body", "updated_at")
+                },
+            ),
+            rows,
+        )
 
 
 def stored_records(
     connection: Connection, *, learner_ids: Iterable[str]
 ) -> dict[str, StoredRecord]:
-    """Return the sealed learner records of those of `learner_ids` who have one."""
+    """Return the records of the learners named who have one, by id."""
     found: dict[str, StoredRecord] = {}
-    for chunk in _chunks(learner_ids):
-        query = select(
-            student_record.c.learner_id,
-            student_record.c.digest,
-            student_record.c.version,
-            student_record.c.body,
-        ).where(student_record.c.learner_id.in_(chunk))
-        for row in connection.execute(query):
-            found[row.learner_id] = StoredRecord(*row)
+    columns = [student_record.c[name] for name in StoredRecord._fields]
+    for some in chunks(learner_ids):
+        query = select(*columns).where(student_record.c.learner_id.in_(some))
+        for row in many(connection, query):
+            found[row["learner_id"]] = StoredRecord(**row)
     return found
 
 
-def put_records(
-    connection: Connection, *, records: Sequence[StoredRecord], at: datetime
-) -> None:
-    """Store sealed learner records, in place of those the learners had."""
-    if not records:
-        return
-    statement = upsert(student_record)
-    statement = statement.on_conflict_do_update(
-        index_elements=["learner_id"],
-        set_={
-            name: statement.excluded[name]
-            for name in ("digest", "version", "body", "updated_at")
-        },
-    )
-    connection.execute(
-        statement,
-        [
-            {
-                "learner_id": record.learner_id,
-                "digest": record.digest,
-                "version": record.version,
-                "body": record.body,
-                "updated_at": at,
-            }
-            for record in records
-        ],
-    )
-
-
-def seal_record(vault: Vault, wrapped: bytes, learner_id: str, body: bytes) -> bytes:
-    """Seal the JSON of a learner record under the learner's own key."""
-    return vault.learner(wrapped).seal(body, _place(learner_id))
-
-
-def open_record(vault: Vault, wrapped: bytes, stored: StoredRecord) -> LearnerRecord:
-    """Open a sealed learner record.
+def learner_record(
+    connection: Connection, *, vault: Vault, learner_id: str
+) -> LearnerRecord | None:
+    """Return the record of one learner, opened; or None.
 
     Raises:
-        SealError: it was sealed under another key or for another learner.
+        ErasedError: the learner has no key any more.
     """
-    body = vault.learner(wrapped).open(stored.body, _place(stored.learner_id))
-    return LearnerRecord.model_validate_json(body)
-
-
-def _place(learner_id: str) -> str:
-    return f"student_record.body:{learner_id}"
-
-
-def learner_record(
-    connection: Connection, vault: Vault, *, learner_id: str
-) -> LearnerRecord | None:
-    """Return what is known of one learner; `None` if nothing, or not any more."""
-    keys = wrapped_keys(connection, learner_ids=[learner_id])
-    stored = stored_records(connection, learner_ids=[learner_id])
-    if learner_id not in keys or learner_id not in stored:
+    stored = stored_records(connection, learner_ids=[learner_id]).get(learner_id)
+    if stored is None:
         return None
-    return open_record(vault, keys[learner_id], stored[learner_id])
+    place = f"student_record.body:{learner_id}"
+    opened = box(connection, vault=vault, learner_id=learner_id).open(
+        stored.body, place
+    )
+    return LearnerRecord.model_validate_json(opened)

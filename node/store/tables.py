@@ -342,6 +342,7 @@ delivery = _table(
     _need("thread", Text),
     _need("message_id", Text),
     _need("message_digest", Text),
+    _may("learner_id", Text, ForeignKey("learner.id")),
     _may("release_id", Text),
     _need("consent_id", Text),
     _need("consent_version", Integer),
@@ -355,6 +356,7 @@ delivery = _table(
     _one_of("direction", "in", "out"),
     UniqueConstraint("direction", "peer", "message_id"),
     Index("delivery_thread", "thread"),
+    Index("delivery_learner", "learner_id"),
     Index("delivery_release", "release_id"),
     Index("delivery_consent", "consent_id", "consent_version"),
 )
@@ -389,10 +391,12 @@ obligation = _table(
 tombstone = _table(
     "tombstone",
     Column("hash", LargeBinary, primary_key=True),
+    _may("version", Integer),
     _need("until", Moment),
     sqlite_with_rowid=False,
 )
-"""Keyed hashes of deliveries and consents that must never be stored again."""
+"""Keyed hashes of deliveries and consents that must never be stored again; for a
+consent, up to `version`."""
 
 # Peers.
 
@@ -428,6 +432,21 @@ organisation_credential = _table(
     Index("organisation_credential_subject", "subject"),
 )
 
+statement = _table(
+    "statement",
+    _id(),
+    _need("subject", Text),
+    _need("type", Text),
+    _need("octets", LargeBinary),
+    _need("issued_at", Moment),
+    _need("status_list", Text, ForeignKey("status_list.id")),
+    _need("status_index", Integer),
+    _may("revoked_at", Moment),
+    UniqueConstraint("status_list", "status_index"),
+    Index("statement_subject", "subject"),
+)
+"""What this node, as accreditor or council, has stated about organisations."""
+
 did_archive = _table(
     "did_archive",
     _id("did"),
@@ -455,7 +474,8 @@ outbox = _table(
     _need("type", Text),
     _need("thread", Text),
     _need("jws", LargeBinary),
-    _may("release_id", Text),
+    _may("learner_id", Text, ForeignKey("learner.id")),
+    _may("release_id", Text, ForeignKey("release.id")),
     _need("created_at", Moment),
     _need("expires_at", Moment),
     _need("next_at", Moment),
@@ -467,6 +487,7 @@ outbox = _table(
     Index("outbox_due", "peer", "next_at", sqlite_where=text("state='queued'")),
     Index("outbox_release", "release_id"),
     Index("outbox_thread", "thread"),
+    Index("outbox_learner", "learner_id"),
 )
 """Signed messages to be sent (`jws` sealed); encrypted anew for each attempt."""
 

@@ -48,6 +48,9 @@ class Writer:
         self._line = line
         self._jobs: asyncio.Queue[Job | None] = asyncio.Queue()
         self._open = True
+        self.commits = 0
+        """Transactions committed so far."""
+        self._news = asyncio.Condition()
         self._task = asyncio.create_task(self._run(), name="store writer")
 
     async def write(self, work: Callable[[Connection], Any]) -> Any:
@@ -62,6 +65,11 @@ class Writer:
         job = Job(work)
         self._jobs.put_nowait(job)
         return await job.future
+
+    async def committed_after(self, seen: int) -> None:
+        """Wait until `commits` is greater than `seen`."""
+        async with self._news:
+            await self._news.wait_for(lambda: self.commits > seen)
 
     async def close(self) -> None:
         """Do what is queued, then stop."""
@@ -95,6 +103,10 @@ class Writer:
             outcomes = await self._line.run(_batch, [job.work for job in jobs])
         except Exception as error:  # noqa: BLE001 - every job must be answered
             outcomes = [Failed(error)] * len(jobs)
+        else:
+            async with self._news:
+                self.commits += 1
+                self._news.notify_all()
         for job, outcome in zip(jobs, outcomes, strict=True):
             _answer(job.future, outcome)
 

@@ -197,6 +197,7 @@ CREATE TABLE delivery (
   thread TEXT NOT NULL,
   message_id TEXT NOT NULL,
   message_digest TEXT NOT NULL,
+  learner_id TEXT,
   release_id TEXT,
   consent_id TEXT NOT NULL,
   consent_version INTEGER NOT NULL,
@@ -209,10 +210,12 @@ CREATE TABLE delivery (
   receipt_jws BLOB,
   PRIMARY KEY (id),
   CONSTRAINT direction_known CHECK (direction in('in','out')),
-  UNIQUE (direction, peer, message_id)
+  UNIQUE (direction, peer, message_id),
+  FOREIGN KEY(learner_id) REFERENCES learner (id)
 )
  STRICT;
 CREATE INDEX delivery_consent ON delivery (consent_id, consent_version);
+CREATE INDEX delivery_learner ON delivery (learner_id);
 CREATE INDEX delivery_release ON delivery (release_id);
 CREATE INDEX delivery_thread ON delivery (thread);
 CREATE TABLE delivery_item (
@@ -244,6 +247,7 @@ CREATE TABLE obligation (
 CREATE INDEX obligation_due ON obligation (state, due);
 CREATE TABLE tombstone (
   hash BLOB NOT NULL,
+  version INTEGER,
   until INTEGER NOT NULL,
   PRIMARY KEY (hash)
 )
@@ -281,6 +285,21 @@ CREATE TABLE organisation_credential (
 )
  STRICT;
 CREATE INDEX organisation_credential_subject ON organisation_credential (subject);
+CREATE TABLE statement (
+  id TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  type TEXT NOT NULL,
+  octets BLOB NOT NULL,
+  issued_at INTEGER NOT NULL,
+  status_list TEXT NOT NULL,
+  status_index INTEGER NOT NULL,
+  revoked_at INTEGER,
+  PRIMARY KEY (id),
+  UNIQUE (status_list, status_index),
+  FOREIGN KEY(status_list) REFERENCES status_list (id)
+)
+ STRICT;
+CREATE INDEX statement_subject ON statement (subject);
 CREATE TABLE did_archive (
   did TEXT NOT NULL,
   scid TEXT,
@@ -304,6 +323,7 @@ CREATE TABLE outbox (
   type TEXT NOT NULL,
   thread TEXT NOT NULL,
   jws BLOB NOT NULL,
+  learner_id TEXT,
   release_id TEXT,
   created_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
@@ -313,10 +333,13 @@ CREATE TABLE outbox (
   problem TEXT,
   sent_at INTEGER,
   PRIMARY KEY (id),
-  CONSTRAINT state_known CHECK (state in('queued','sent','cancelled','failed'))
+  CONSTRAINT state_known CHECK (state in('queued','sent','cancelled','failed')),
+  FOREIGN KEY(learner_id) REFERENCES learner (id),
+  FOREIGN KEY(release_id) REFERENCES release (id)
 )
  STRICT;
 CREATE INDEX outbox_due ON outbox (peer, next_at) WHERE state='queued';
+CREATE INDEX outbox_learner ON outbox (learner_id);
 CREATE INDEX outbox_release ON outbox (release_id);
 CREATE INDEX outbox_thread ON outbox (thread);
 CREATE TABLE inbox (

@@ -1,0 +1,356 @@
+"""Messages received, messages to be sent, and the nonces that came with requests.
+
+A received message is stored before it is answered and acted on later; a message to be
+sent is stored with what made it necessary, and sent later, perhaps more than once.
+"""
+
+# ruff: noqa: A002, PLR0913 - each keyword is a column
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from node.store import learners
+from node.store.rows import Row, columns, many, one
+from node.store.sealed import Vault
+from node.store.tables import inbox, outbox
+from node.store.tables import nonce as _nonce
+from node.store.tables import peer as _peer
+from node.store.tables import release as _release
+from protocol.errors import IdReuseError, ReplayError
+from protocol.identity.dids import Did
+
+
+class Taken(NamedTuple):
+    """What a transport receipt says of a message beside its id."""
+
+    duplicate: bool
+    last: str | None
+
+
+class Incoming(NamedTuple):
+    """A message that was received."""
+
+    peer: str
+    id: str
+    digest: str
+    type: str
+    thread: str
+    received_at: datetime
+    expires_at: datetime
+    state: str
+    jws: bytes
+
+
+class Outgoing(NamedTuple):
+    """A message that is to be sent, with whom it goes to."""
+
+    id: str
+    peer: str
+    type: str
+    thread: str
+    release_id: str | None
+    created_at: datetime
+    expires_at: datetime
+    next_at: datetime
+    attempts: int
+    state: str
+    jws: bytes
+    did: Did
+    max_in_flight: int
+
+
+# Received.
+
+
+def remember_nonce(
+    connection: Connection, *, keyid: str, nonce: str, at: datetime
+) -> None:
+    """Take note of a nonce.
+
+    Raises:
+        ReplayError: it was used before with this key.
+    """
+    statement = upsert(_nonce).values(keyid=keyid, nonce=nonce, at=at)
+    if connection.execute(statement.on_conflict_do_nothing()).rowcount == 0:
+        raise ReplayError("the nonce was used before")
+
+
+def take(
+    connection: Connection,
+    *,
+    vault: Vault,
+    peer: str,
+    id: str,
+    digest: str,
+    type: str,
+    thread: str,
+    jws: bytes,
+    expires_at: datetime,
+    at: datetime,
+) -> Taken:
+    """Store a message once, to be acted on later.
+
+    Its id is remembered until `expires_at`.
+
+    Raises:
+        IdReuseError: the peer used the id for another message; that one stands.
+    """
+    known = connection.scalar(
+        select(inbox.c.digest).where(inbox.c.peer == peer, inbox.c.id == id)
+    )
+    if known is not None and known != digest:
+        raise IdReuseError(f"message {id} came before with other content")
+    last = last_received(connection, peer=peer, besides=id)
+    if known is not None:
+        return Taken(duplicate=True, last=last)
+    connection.execute(
+        insert(inbox).values(
+            peer=peer,
+            id=id,
+            digest=digest,
+            type=type,
+            thread=thread,
+            received_at=at,
+            expires_at=expires_at,
+            jws=vault.node_box("inbox").seal(jws, f"inbox.jws:{peer}:{id}"),
+            state="pending",
+        )
+    )
+    return Taken(duplicate=False, last=last)
+
+
+def last_received(
+    connection: Connection, *, peer: str, besides: str = ""
+) -> str | None:
+    """Return the greatest id received from a peer, leaving out `besides`."""
+    last: str | None = connection.scalar(
+        select(func.max(inbox.c.id)).where(inbox.c.peer == peer, inbox.c.id != besides)
+    )
+    return last
+
+
+def pending(connection: Connection, *, vault: Vault, limit: int = 64) -> list[Incoming]:
+    """Return messages to be acted on, in the order they came."""
+    query = select(*columns(inbox, Incoming)).where(inbox.c.state == "pending")
+    query = query.order_by(inbox.c.received_at, inbox.c.id)
+    return [_received(row, vault) for row in many(connection, query.limit(limit))]
+
+
+def received(
+    connection: Connection, *, vault: Vault, peer: str, id: str
+) -> Incoming | None:
+    """Return one received message, whatever its state; or None."""
+    query = select(*columns(inbox, Incoming))
+    found = one(connection, query.where(inbox.c.peer == peer, inbox.c.id == id))
+    return None if found is None else _received(found, vault)
+
+
+def mark_acted(
+    connection: Connection, *, peer: str, id: str, state: str, problem: str | None
+) -> None:
+    """Note that a message was acted on: `done`, or `failed` with why."""
+    connection.execute(
+        update(inbox)
+        .where(inbox.c.peer == peer, inbox.c.id == id)
+        .values(state=state, problem=problem)
+    )
+
+
+# Sent.
+
+
+def queue(
+    connection: Connection,
+    *,
+    vault: Vault,
+    id: str,
+    peer: str,
+    type: str,
+    thread: str,
+    jws: bytes,
+    created_at: datetime,
+    expires_at: datetime,
+    release_id: str | None = None,
+) -> None:
+    """Put a signed message into the outbox, due at once.
+
+    What goes out under a release is sealed with the key of its learner.
+
+    Raises:
+        ErasedError: the learner has no key any more.
+    """
+    learner_id = None
+    if release_id is not None:
+        learner_id = connection.scalar(
+            select(_release.c.learner).where(_release.c.id == release_id)
+        )
+    box = learners.box_for(
+        connection, vault=vault, learner_id=learner_id, label="outbox"
+    )
+    connection.execute(
+        insert(outbox).values(
+            id=id,
+            peer=peer,
+            type=type,
+            thread=thread,
+            jws=box.seal(jws, f"outbox.jws:{id}"),
+            learner_id=learner_id,
+            release_id=release_id,
+            created_at=created_at,
+            expires_at=expires_at,
+            next_at=created_at,
+            attempts=0,
+            state="queued",
+        )
+    )
+
+
+def last_own_id(connection: Connection) -> str | None:
+    """Return the greatest id among the messages in the outbox."""
+    last: str | None = connection.scalar(select(func.max(outbox.c.id)))
+    return last
+
+
+def due(
+    connection: Connection, *, vault: Vault, at: datetime, per_peer: int
+) -> list[Outgoing]:
+    """Return queued messages that are due, at most `per_peer` to each peer.
+
+    The longest due come first. Those past their `expires_at` are among them: whoever
+    sends decides that they failed.
+    """
+    place = (
+        func.row_number()
+        .over(partition_by=outbox.c.peer, order_by=[outbox.c.next_at, outbox.c.id])
+        .label("place")
+    )
+    ripe = (
+        select(outbox.c.id, place)
+        .where(outbox.c.state == "queued", outbox.c.next_at <= at)
+        .subquery()
+    )
+    query = _outgoing().join(ripe, ripe.c.id == outbox.c.id)
+    query = query.where(ripe.c.place <= per_peer)
+    query = query.order_by(outbox.c.next_at, outbox.c.id)
+    return [_sent(connection, vault, row) for row in many(connection, query)]
+
+
+def outgoing(connection: Connection, *, vault: Vault, id: str) -> Outgoing | None:
+    """Return one message of the outbox, whatever its state; or None.
+
+    Raises:
+        ErasedError: the learner it concerns has no key any more.
+    """
+    found = one(connection, _outgoing().where(outbox.c.id == id))
+    return None if found is None else _sent(connection, vault, found)
+
+
+def mark_sent(connection: Connection, *, id: str, at: datetime) -> None:
+    """Note that the peer has stored the message."""
+    _settle(connection, id, state="sent", sent_at=at, problem=None)
+
+
+def mark_failed(connection: Connection, *, id: str, problem: str) -> None:
+    """Give a message up; `problem` is for the operator."""
+    _settle(connection, id, state="failed", problem=problem)
+
+
+def cancel(connection: Connection, *, id: str) -> None:
+    """Take a message back, if it is still queued."""
+    _settle(connection, id, state="cancelled")
+
+
+def cancel_undispatched(
+    connection: Connection, *, consent_id: str, version: int
+) -> int:
+    """Cancel what is still queued under a consent version; returns how many."""
+    under = select(_release.c.id).where(
+        _release.c.consent_id == consent_id, _release.c.consent_version == version
+    )
+    done = connection.execute(
+        update(outbox)
+        .where(outbox.c.release_id.in_(under), outbox.c.state == "queued")
+        .values(state="cancelled")
+    )
+    return done.rowcount
+
+
+def retry_later(
+    connection: Connection, *, id: str, next_at: datetime, problem: str
+) -> None:
+    """Try again at `next_at`; `problem` is what this attempt met."""
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.id == id, outbox.c.state == "queued")
+        .values(next_at=next_at, attempts=outbox.c.attempts + 1, problem=problem)
+    )
+
+
+def oldest_queued(connection: Connection) -> datetime | None:
+    """Return when the oldest message still to be sent was stored, or None."""
+    oldest: datetime | None = connection.scalar(
+        select(func.min(outbox.c.created_at)).where(outbox.c.state == "queued")
+    )
+    return oldest
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """Return when the next queued message is due, or None if nothing is queued."""
+    moment: datetime | None = connection.scalar(
+        select(func.min(outbox.c.next_at)).where(outbox.c.state == "queued")
+    )
+    return moment
+
+
+def of_thread(connection: Connection, *, thread: str) -> list[Row]:
+    """Return the messages sent in a thread, in order, without their octets."""
+    shown = [column for column in outbox.c if column.name != "jws"]
+    query = select(*shown).where(outbox.c.thread == thread).order_by(outbox.c.id)
+    return many(connection, query)
+
+
+def prune(connection: Connection, *, nonces_before: datetime, at: datetime) -> None:
+    """Forget nonces noted before a moment, and ids that need not be remembered.
+
+    A message not acted on yet stays, however old.
+    """
+    connection.execute(delete(_nonce).where(_nonce.c.at < nonces_before))
+    connection.execute(
+        delete(inbox).where(inbox.c.expires_at < at, inbox.c.state != "pending")
+    )
+
+
+def _settle(connection: Connection, id: str, **values: object) -> None:
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.id == id, outbox.c.state == "queued")
+        .values(**values)
+    )
+
+
+def _outgoing() -> Select[Any]:
+    return select(
+        *columns(outbox, Outgoing),
+        outbox.c.learner_id,
+        _peer.c.did,
+        _peer.c.max_in_flight,
+    ).join(_peer, _peer.c.id == outbox.c.peer)
+
+
+def _received(row: Row, vault: Vault) -> Incoming:
+    place = f"inbox.jws:{row['peer']}:{row['id']}"
+    return Incoming(**row | {"jws": vault.node_box("inbox").open(row["jws"], place)})
+
+
+def _sent(connection: Connection, vault: Vault, row: Row) -> Outgoing:
+    box = learners.box_for(
+        connection, vault=vault, learner_id=row.pop("learner_id"), label="outbox"
+    )
+    opened = {
+        "jws": box.open(row["jws"], f"outbox.jws:{row['id']}"),
+        "did": Did(row["did"]),
+    }
+    return Outgoing(**row | opened)
