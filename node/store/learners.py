@@ -7,10 +7,13 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from node.store.rows import Row, chunks, many, one
+from node.store.rows import CHUNK, Row, chunks, many, one
 from node.store.sealed import Box, Vault
 from node.store.tables import learner, learner_match, outbox, student_record
 from protocol.credentials.learner_record import LearnerRecord
+
+AT_ONCE = CHUNK
+"""Learners whose records are worth reading together."""
 
 
 class ErasedError(Exception):
@@ -158,15 +161,23 @@ def seal_record(vault: Vault, wrapped: bytes, learner_id: str, body: bytes) -> b
     return vault.learner(wrapped).seal(body, f"student_record.body:{learner_id}")
 
 
+def open_body(vault: Vault, wrapped: bytes, stored: StoredRecord) -> bytes:
+    """Open a stored record and return its JSON.
+
+    Raises:
+        SealError: it was sealed with another key or for another learner.
+    """
+    place = f"student_record.body:{stored.learner_id}"
+    return vault.learner(wrapped).open(stored.body, place)
+
+
 def open_record(vault: Vault, wrapped: bytes, stored: StoredRecord) -> LearnerRecord:
     """Open and read a stored record.
 
     Raises:
         SealError: it was sealed with another key or for another learner.
     """
-    place = f"student_record.body:{stored.learner_id}"
-    body = vault.learner(wrapped).open(stored.body, place)
-    return LearnerRecord.model_validate_json(body)
+    return LearnerRecord.model_validate_json(open_body(vault, wrapped, stored))
 
 
 def put_records(
@@ -203,7 +214,7 @@ def stored_records(
 
 
 def learner_record(
-    connection: Connection, *, vault: Vault, learner_id: str
+    connection: Connection, vault: Vault, *, learner_id: str
 ) -> LearnerRecord | None:
     """Return the record of one learner, opened; or None.
 
