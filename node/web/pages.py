@@ -7,7 +7,6 @@ the reader came from, and is kept in no cache.
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, partial
 from importlib.resources import files
@@ -18,15 +17,46 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup, escape
 
+from node.services.inviting import Login
 from node.texts.catalogue import LANGUAGES, choose, text, text_or
 from node.web import wording
 from node.web.keys import CONTEXT
-from protocol.errors import NotFoundError, ProtocolError, SizeError
-from protocol.errors import UnexpectedMessageError as StateError
+from protocol.errors import (
+    NotFoundError,
+    ProtocolError,
+    SizeError,
+    UnexpectedMessageError,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LANGUAGE_COOKIE = "__Host-lrx-language"
+_REGISTRY = (
+    ("/registrar", "nav.registrar"),
+    ("/registrar/import", "nav.import"),
+    ("/registrar/quarantine", "nav.quarantine"),
+    ("/registrar/learners", "nav.learners"),
+    ("/registrar/issue", "nav.issue"),
+    ("/registrar/peers", "nav.peers"),
+    ("/registrar/audit", "nav.audit"),
+)
+NAVIGATION: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "learner": (
+        ("/learner", "nav.learner"),
+        ("/learner/consents", "nav.consents"),
+        ("/learner/share/send", "nav.send"),
+        ("/learner/share/code", "nav.code"),
+        ("/learner/access", "nav.access"),
+    ),
+    "registrar": _REGISTRY,
+    "operator": (_REGISTRY[0], *_REGISTRY[-2:]),
+    "officer": (
+        ("/authority", "nav.authority"),
+        ("/authority/ask", "nav.ask"),
+        ("/verify", "nav.verify"),
+    ),
+}
+"""The pages each role is led to; the first is where a login arrives."""
 _HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -43,21 +73,7 @@ _HEADERS: Mapping[str, str] = {
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """The person a session belongs to."""
-
-    person_id: str
-    role: str
-    learner_id: str | None
-    name: str
-    language: str
-    login_at: datetime
-    csrf: str
-    token_hash: str
-
-
-VIEWER: web.RequestKey[Viewer] = web.RequestKey("VIEWER", Viewer)
+VIEWER: web.RequestKey[Login] = web.RequestKey("VIEWER", Login)
 CSRF: web.RequestKey[str] = web.RequestKey("CSRF", str)
 LANGUAGE: web.RequestKey[str] = web.RequestKey("LANGUAGE", str)
 
@@ -97,13 +113,22 @@ def render(
         "settings": settings,
         "viewer": viewer,
         "csrf": request.get(CSRF, ""),
-        "path": request.path,
         "style": _style()[1],
+        "navigation": NAVIGATION[viewer.role] if viewer else (),
+        "here": _here(request, viewer),
+        "in_language": lambda code: str(request.rel_url.update_query(lang=code)),
         "best": partial(best, language),
     }
     return aiohttp_jinja2.render_template(
         f"{template}.html", request, shown | values, status=status
     )
+
+
+def _here(request: web.Request, viewer: Login | None) -> str:
+    """The entry of the navigation that the page belongs to."""
+    entries = NAVIGATION[viewer.role] if viewer else ()
+    fitting = [path for path, _ in entries if f"{request.path}/".startswith(f"{path}/")]
+    return max(fitting, key=len, default="")
 
 
 def best(language: str, texts: Mapping[str, Any] | str | None) -> str:
@@ -153,17 +178,23 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         kind = {403: "forbidden", 404: "missing", 405: "missing"}
         return _error(request, error.status, kind.get(error.status, "failed"))
-    except NotFoundError:
-        return _error(request, 404, "missing")
-    except StateError:
-        return _error(request, 409, "moved-on")
-    except SizeError:
-        return _error(request, 413, "size")
     except ProtocolError as error:
-        return _error(request, 400, "unreadable", detail=str(error))
-    except Exception:
+        status, words = next(
+            (found for kind, found in _PROBLEMS if isinstance(error, kind)),
+            (400, "unreadable"),
+        )
+        detail = str(error) if words == "unreadable" else ""
+        return _error(request, status, words, detail=detail)
+    except Exception:  # noqa: BLE001 - logged, and the reader gets a page
         _log.exception("page failed", extra={"route": _route(request)})
         return _error(request, 500, "failed")
+
+
+_PROBLEMS: tuple[tuple[type[ProtocolError], tuple[int, str]], ...] = (
+    (NotFoundError, (404, "missing")),
+    (UnexpectedMessageError, (409, "moved-on")),
+    (SizeError, (413, "size")),
+)
 
 
 def _error(
@@ -178,7 +209,7 @@ def _route(request: web.Request) -> str:
     return resource.canonical if resource else ""
 
 
-async def style(request: web.Request) -> web.Response:
+async def style(_: web.Request) -> web.Response:
     """Serve the one style sheet; its address changes with its content."""
     return web.Response(
         body=_style()[0],
@@ -223,3 +254,22 @@ def parse_day(value: str) -> date | None:
         return date.fromisoformat(value)
     except ValueError:
         return None
+
+
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
+    '<rect width="32" height="32" rx="7" fill="#1f4b7a"/>'
+    '<path d="M9 7h14v18H9z" fill="#fff"/>'
+    '<path d="M12 12h8M12 16h8" stroke="#1f4b7a" stroke-width="2"/>'
+    '<path d="M13 21l2.5 2.5L20 19" stroke="#1c6140" stroke-width="2.5" fill="none"/>'
+    "</svg>"
+)
+
+
+async def icon(_: web.Request) -> web.Response:
+    """Serve the picture browsers show beside the title."""
+    return web.Response(
+        text=_ICON,
+        content_type="image/svg+xml",
+        headers={"Cache-Control": "public, max-age=86400"},
+    )

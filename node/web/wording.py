@@ -42,7 +42,9 @@ def moment(language: str, value: datetime | int, zone: tzinfo = UTC) -> str:
 def label(language: str, path: Path) -> str:
     """Name a claims path; one that this release does not know is shown as it is."""
     names = [part for part in path if isinstance(part, str)]
-    if names and names[0] == "reasons":
+    if len(names) == 1:
+        return group(language, path)
+    if names[0] == "reasons":
         return text(language, "field.reasons", item=".".join(names[1:]))
     dotted = ".".join(names)
     return text_or(language, f"field.{dotted}", " › ".join(names))
@@ -66,7 +68,7 @@ def value(language: str, path: Path, found: Any) -> str:
     return _plain(language, found)
 
 
-def _plain(language: str, found: Any) -> str:
+def _plain(language: str, found: Any) -> str:  # noqa: PLR0911 - one per shape
     match found:
         case None:
             return text(language, "value.empty")
