@@ -30,6 +30,7 @@ from pydantic import (
     model_validator,
 )
 
+from protocol.credentials.record_model import NAMESPACE
 from protocol.errors import (
     ExpiredError,
     MalformedValueError,
@@ -98,7 +99,6 @@ __all__ = [
     "type_uri",
 ]
 
-NAMESPACE: Final = "https://lrx.example/"
 PLAIN: Final = "application/didcomm-plain+json"
 BLOCK: Final = 1024
 """Bytes; the length of every message is a multiple of it."""

@@ -22,7 +22,7 @@ from protocol.exchange.envelope import (
     recipient_kid,
     sign,
 )
-from protocol.identity.dids import DidUrl
+from protocol.identity.dids import DidDocument, DidUrl, node_document
 from protocol.identity.keys import (
     DecryptionKey,
     EncryptionKey,
@@ -371,6 +371,25 @@ def test_a21_the_kid_tells_whose_key_to_look_up():
     foreign = DidUrl.parse("did:web:other.example#sig-1")
     header = {"typ": envelope.SIGNED, "alg": "EdDSA", "kid": foreign}
     assert read(jws_with(header=header)).kid == foreign
+
+
+@pytest.mark.parametrize(
+    ("fragment", "found"),
+    [("#sig-1", True), ("#cred-1", False), ("#cred-2", False), ("#enc-1", False)],
+)
+def test_a21_only_a_key_for_authentication_signs_messages(fragment, found):
+    document = DidDocument.parse(
+        node_document(
+            KID.did,
+            message_key=SENDER.verification_key,
+            credential_keys=[OTHER.verification_key, P256.verification_key],
+            encryption_key=RECEIVER.encryption_key,
+            endpoint="https://lrx.enic-b.example/lrx/1",
+            profile="https://lrx.enic-b.example/.well-known/lrx",
+        )
+    )
+    kid = DidUrl.of(KID.did, fragment)
+    assert bool(document.key_for(kid, "authentication")) is found
 
 
 @pytest.mark.parametrize(
