@@ -30,6 +30,9 @@ test-fast: install
 test-samples: install
 	$(BIN)/pytest -m samples $(ARGS)
 
+test-mutation: install
+	$(BIN)/pytest -n 2 -m mutation $(ARGS)
+
 demo: install
 	@$(BIN)/lrx demo $(ARGS)
 
