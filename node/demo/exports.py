@@ -11,7 +11,7 @@ from datetime import date
 from random import Random
 
 from adapters.japanese import in_era_form
-from node.demo_people import COHORTS, LAST_LEVEL, LAST_YEAR, PROGRAMMES, Course, Student
+from node.demo.people import COHORTS, LAST_LEVEL, LAST_YEAR, PROGRAMMES, Course, Student
 
 AS_OF = date(2026, 4, 1)
 """The day of the export."""

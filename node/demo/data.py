@@ -8,8 +8,8 @@ makes the same bytes; `config/demo` holds the mapping of each file and the fixed
 from dataclasses import dataclass, field
 from random import Random
 
-from node.demo_exports import GRADES, REGISTER, Grades, Planted, Register
-from node.demo_people import Student, courses, people, story
+from node.demo.exports import GRADES, REGISTER, Grades, Planted, Register
+from node.demo.people import Student, courses, people, story
 
 SEED = 20260324
 STUDENTS = 2_050
