@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from protocol.credentials.claims_paths import format_path
+from protocol.credentials.record_model import KINDS, OPEN_BADGE, UNITS
+from protocol.credentials.record_model import TYPES as VC_TYPES
 from protocol.exchange import did_log, envelope
 from protocol.exchange.messages import TYPES
 from protocol.identity.dids import Did
@@ -143,3 +146,16 @@ def test_every_member_of_a_body_is_named(short):
 
 def test_limits_are_those_of_the_code():
     assert f"{envelope.MAXIMUM_BYTES // 1024} KiB; on `/introduce` 16 KiB" in TEXT
+
+
+def test_every_unit_of_the_record_model_has_its_row():
+    shown = re.findall(r"^\| `(\[.*?\])` \|", TEXT, re.MULTILINE)
+    units = [format_path(unit.path) for unit in UNITS]
+    assert [unit for unit in units if unit not in shown] == []
+    for path, place in OPEN_BADGE.items():
+        assert f"| `{format_path(path)}` | `{format_path(place)}` |" in TEXT
+
+
+def test_every_record_has_its_row():
+    for kind in KINDS:
+        assert f"| `{kind}` | `{VC_TYPES[kind]}` |" in TEXT
