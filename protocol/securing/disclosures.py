@@ -1,0 +1,234 @@
+"""What an SD-JWT discloses: claims behind digests, put back in their places.
+
+Implements SD-JWT (RFC 9901), sections "Disclosures" and "Verification of the SD-JWT",
+with one difference: an object or array of which everything is withheld is left out,
+where RFC 9901 leaves it empty.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Set as AbstractSet
+from typing import Any, NamedTuple
+
+from protocol.errors import MalformedValueError, SecuringError
+from protocol.identity.multibase import as_base64url, from_base64url
+from protocol.linked_data.jcs import DEPTH, parse_strict
+
+Path = tuple[str | int | None, ...]
+"""A claims path; in disclosed claims always concrete, without None."""
+
+REGISTERED = frozenset(
+    {"iss", "iat", "nbf", "exp", "sub", "jti", "vct", "vct#integrity"}
+    | {"cnf", "status", "credentialStatus", "_sd_alg"}
+)
+"""Top-level claims that are about the credential and no part of the record."""
+DIGESTS = "_sd"
+ELEMENT = "..."
+ALGORITHM = "sha-256"
+
+_ALWAYS_OPEN = REGISTERED - {"iat", "sub", "jti", "_sd_alg"}
+"""What must not come from a disclosure: a holder could leave out the end date."""
+
+
+class Disclosure(NamedTuple):
+    """A claim with its salt, as the holder passes it on."""
+
+    text: str
+    name: str | None
+    """None for an element of an array."""
+    value: Any
+
+    @classmethod
+    def read(cls, text: str) -> "Disclosure":
+        """Take a disclosure apart.
+
+        Raises:
+            SecuringError: not base64url of a JSON array of salt, perhaps name, and
+                value; or a name that SD-JWT keeps for itself.
+        """
+        try:
+            content = parse_strict(from_base64url(text))
+        except MalformedValueError as error:
+            raise SecuringError(f"a disclosure that cannot be read: {error}") from error
+        match content:
+            case [str(), value]:
+                return cls(text, None, value)
+            case [str(), str(name), value]:
+                if name in (DIGESTS, ELEMENT):
+                    raise SecuringError(f"a disclosure of the reserved name {name}")
+                return cls(text, name, value)
+        raise SecuringError("a disclosure is an array of salt, name and value")
+
+    @property
+    def digest(self) -> str:
+        """What the issuer signed in place of the claim."""
+        return digest_of(self.text)
+
+
+class Leaf(NamedTuple):
+    """A value with nothing more to disclose inside."""
+
+    path: Path
+    value: Any
+    needs: frozenset[str]
+    """Digests of the disclosures it takes to see it; empty if it is always open."""
+
+
+def process(
+    payload: Mapping[str, Any], disclosures: Iterable[Disclosure]
+) -> dict[str, Any]:
+    """Put disclosed claims in the places of their digests.
+
+    Implements RFC 9901, section "Verification of the SD-JWT", step 3.
+
+    Raises:
+        SecuringError: a digest twice, a disclosure that nothing refers to, or one of
+            a claim that must be open or is there already.
+    """
+    return unfold(payload, tuple(disclosures))[0]
+
+
+def unfold(
+    payload: Mapping[str, Any], disclosures: tuple[Disclosure, ...]
+) -> tuple[dict[str, Any], tuple[Leaf, ...]]:
+    """Return the disclosed claims, and the leaves they consist of.
+
+    Raises:
+        SecuringError: as for `process`.
+    """
+    if payload.get("_sd_alg", ALGORITHM) != ALGORITHM:
+        raise SecuringError(f"an SD-JWT with another hash than {ALGORITHM}")
+    unfolder = _Unfolder({one.digest: one for one in disclosures})
+    claims = unfolder.object(payload, (), frozenset())
+    if len(unfolder.used) != len(disclosures):
+        raise SecuringError("a disclosure twice, or one that no digest refers to")
+    claims = {} if claims is _NOTHING else claims
+    claims.pop("_sd_alg", None)
+    leaves = (leaf for leaf in unfolder.leaves if leaf.path != ("_sd_alg",))
+    return claims, tuple(leaves)
+
+
+_NOTHING: Any = object()
+"""An object of which everything is withheld."""
+
+
+class _Unfolder:
+    """Walks what was signed, and follows each digest to its disclosure."""
+
+    def __init__(self, disclosures: Mapping[str, Disclosure]) -> None:
+        self._disclosures = disclosures
+        self._seen: set[str] = set()
+        self.used: set[str] = set()
+        self.leaves: list[Leaf] = []
+
+    def value(self, value: Any, path: Path, needs: frozenset[str]) -> Any:
+        if not isinstance(value, dict | list):
+            self.leaves.append(Leaf(path, value, needs))
+            return value
+        if not _has_digests(value):
+            self.leaves.append(Leaf(path, value, needs))
+            return value
+        # Disclosures can nest deeper than any one JSON text.
+        if len(path) >= DEPTH:
+            raise SecuringError(f"an SD-JWT deeper than {DEPTH} levels")
+        if isinstance(value, dict):
+            return self.object(value, path, needs)
+        return self._array(value, path, needs)
+
+    def object(
+        self, value: Mapping[str, Any], path: Path, needs: frozenset[str]
+    ) -> Any:
+        if ELEMENT in value:
+            raise SecuringError(f"an SD-JWT with a stray member {ELEMENT}")
+        members: dict[str, Any] = {}
+        for name, inner in value.items():
+            if name != DIGESTS:
+                self._put(members, path, name, inner, needs)
+        digests = value.get(DIGESTS, [])
+        if not isinstance(digests, list):
+            raise SecuringError(f"an SD-JWT whose {DIGESTS} is not an array")
+        for digest in digests:
+            disclosure = self._follow(digest)
+            if disclosure is None:
+                continue
+            stated = disclosure.name
+            if stated is None or stated in value or stated in members:
+                raise SecuringError("a disclosure of an element, or of a claim again")
+            if not path and stated in _ALWAYS_OPEN:
+                raise SecuringError(f"a disclosure of the registered claim {stated}")
+            below = needs | {digest}
+            self._put(members, path, stated, disclosure.value, below)
+        return members if members or not digests else _NOTHING
+
+    def _put(
+        self,
+        members: dict[str, Any],
+        path: Path,
+        name: str,
+        inner: Any,
+        needs: frozenset[str],
+    ) -> None:
+        unfolded = self.value(inner, (*path, name), needs)
+        if unfolded is not _NOTHING:
+            members[name] = unfolded
+
+    def _array(self, value: list[Any], path: Path, needs: frozenset[str]) -> Any:
+        elements: list[Any] = []
+        for element in value:
+            below = needs
+            inner = element
+            if isinstance(element, dict) and ELEMENT in element:
+                if len(element) != 1:
+                    raise SecuringError(f"an SD-JWT with members beside {ELEMENT}")
+                disclosure = self._follow(element[ELEMENT])
+                if disclosure is None:
+                    continue
+                if disclosure.name is not None:
+                    raise SecuringError("a disclosure of a claim as an element")
+                inner = disclosure.value
+                below = needs | {element[ELEMENT]}
+            unfolded = self.value(inner, (*path, len(elements)), below)
+            if unfolded is not _NOTHING:
+                elements.append(unfolded)
+        return elements if elements or not value else _NOTHING
+
+    def _follow(self, digest: Any) -> Disclosure | None:
+        if not isinstance(digest, str):
+            raise SecuringError("an SD-JWT with a digest that is not a text")
+        if digest in self._seen:
+            raise SecuringError("an SD-JWT with a digest twice")
+        self._seen.add(digest)
+        disclosure = self._disclosures.get(digest)
+        if disclosure is not None:
+            self.used.add(digest)
+        return disclosure
+
+
+def _has_digests(value: Any) -> bool:
+    if isinstance(value, dict):
+        return (
+            DIGESTS in value
+            or ELEMENT in value
+            or any(map(_has_digests, value.values()))
+        )
+    return isinstance(value, list) and any(map(_has_digests, value))
+
+
+def digest_of(text: str) -> str:
+    """Return the digest that stands for a disclosure."""
+    return as_base64url(hashlib.sha256(text.encode()).digest())
+
+
+def is_covered(leaf: Leaf, chosen: AbstractSet[Path]) -> bool:
+    """Tell whether `chosen` names `leaf`, something around it, or all inside it."""
+    if any(leaf.path[:length] in chosen for length in range(1, len(leaf.path) + 1)):
+        return True
+    return bool(leaf.value) and _all_inside(leaf.path, leaf.value, chosen)
+
+
+def _all_inside(path: Path, value: Any, chosen: AbstractSet[Path]) -> bool:
+    if not isinstance(value, dict) or not value:
+        return False
+    return all(
+        (*path, name) in chosen or _all_inside((*path, name), inner, chosen)
+        for name, inner in value.items()
+    )

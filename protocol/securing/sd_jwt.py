@@ -1,0 +1,247 @@
+"""SD-JWT credentials: the issuer signs digests, the holder shows what lies behind some.
+
+What can be disclosed on its own are the *units* of a record: the members of its groups,
+and of the elements of its lists (a grade goes with its scale). Registered claims such
+as `iss`, `exp` and `status` stay open, so that nobody can hide that a credential ended.
+
+Implements SD-JWT (RFC 9901) and, for its claims and types, SD-JWT VC. Two things a
+reader of those may not expect: an object of which everything is withheld is left out of
+the claims, where RFC 9901 leaves it empty; and a record too large for 512 disclosures
+has coarser units, which are then shown whole or not at all. The holder's proof is in
+`key_binding`; whose key `kid` names is not asked here.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from protocol.errors import SecuringError
+from protocol.identity.dids import DidUrl
+from protocol.identity.keys import SigningKey, VerificationKey
+from protocol.identity.multibase import as_base64url
+from protocol.securing import jose
+from protocol.securing.disclosures import (
+    ALGORITHM,
+    DIGESTS,
+    ELEMENT,
+    REGISTERED,
+    Disclosure,
+    Leaf,
+    Path,
+    digest_of,
+    is_covered,
+    unfold,
+)
+
+TYP = "dc+sd-jwt"
+TYPES = frozenset({TYP, "vc+sd-jwt"})
+"""`vc+sd-jwt` is what earlier drafts of SD-JWT VC called it."""
+MAXIMUM_DISCLOSURES = 512
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class SdJwt:
+    """An SD-JWT that could be read; nothing is verified yet."""
+
+    jws: jose.Jws
+    token: str
+    """The part the issuer signed, as it was received."""
+    disclosures: tuple[Disclosure, ...]
+    key_binding: str | None
+    """The holder's proof, if there is one; see `key_binding`."""
+    _claims: Mapping[str, Any] = field(repr=False)
+    _leaves: tuple[Leaf, ...] = field(repr=False)
+
+    @property
+    def kid(self) -> DidUrl:
+        """The key it claims to be signed with."""
+        return self.jws.kid
+
+    @property
+    def typ(self) -> str:
+        """`dc+sd-jwt`, or its former name."""
+        return self.jws.header["typ"]
+
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        """What the issuer signed, digests and all."""
+        return self.jws.claims
+
+    @property
+    def signing_input(self) -> bytes:
+        """The octets the signature is over."""
+        return self.jws.signing_input
+
+    @property
+    def signature(self) -> bytes:
+        """The issuer's signature."""
+        return self.jws.signature
+
+    def claims(self) -> dict[str, Any]:
+        """Return everything disclosed, and what is open anyway."""
+        return dict(self._claims)
+
+    def record(self) -> dict[str, Any]:
+        """Return the claims without those about the credential itself."""
+        return {n: v for n, v in self._claims.items() if n not in REGISTERED}
+
+    def paths(self) -> set[Path]:
+        """Return where the parts of the record lie that can be presented."""
+        return {one.path for one in self._leaves if one.path[0] not in REGISTERED}
+
+    def presented_without_binding(self) -> str:
+        """Return the text a holder's proof is over."""
+        return "~".join([self.token, *(d.text for d in self.disclosures), ""])
+
+    def present(self, paths: Iterable[Path]) -> str:
+        """Return an SD-JWT that discloses `paths` and nothing else that is hidden.
+
+        A path selects what lies at it and below. Everything below may also be named
+        one by one.
+
+        Raises:
+            SecuringError: there is nothing at a path, or it can only be disclosed
+                together with what was not asked for.
+        """
+        chosen = set(paths)
+        shown = [leaf for leaf in self._leaves if is_covered(leaf, chosen)]
+        needed = frozenset[str]().union(*(leaf.needs for leaf in shown))
+        for leaf in self._leaves:
+            if leaf.needs and leaf.needs <= needed and not is_covered(leaf, chosen):
+                raise SecuringError("a claim that cannot be disclosed alone")
+        met = {leaf.path[:n] for leaf in shown for n in range(1, len(leaf.path) + 1)}
+        whole = {leaf.path for leaf in shown}
+        if not all(
+            path in met or any(path[:n] in whole for n in range(1, len(path)))
+            for path in chosen
+        ):
+            raise SecuringError(
+                "a path to nothing that can be disclosed, or only as part of more"
+            )
+        kept = [d.text for d in self.disclosures if d.digest in needed]
+        return "~".join([self.token, *kept, ""])
+
+
+class _Grain(IntEnum):
+    """How finely the elements of a list are taken apart."""
+
+    MEMBERS_ANDELEMENTS = 0
+    """Each member, and each element: even how many members it has is hidden."""
+    MEMBERS = 1
+    ELEMENTS = 2
+
+
+def issue(  # noqa: PLR0913
+    claims: Mapping[str, Any],
+    *,
+    vct: str,
+    key: SigningKey,
+    kid: DidUrl,
+    salts: Callable[[], str],
+    plain: Iterable[Path] = (),
+) -> str:
+    """Sign `claims` and return the SD-JWT with all its disclosures.
+
+    Registered claims stay open, and so does what `plain` selects, where None stands
+    for every element. `salts` returns 128 bits of fresh randomness as text.
+
+    Raises:
+        SecuringError: more disclosures than a verifier would read, however coarse.
+    """
+    _refuse_reserved(claims)
+    patterns = set(plain)
+    for grain in _Grain:
+        hider = _Hider(salts, patterns, grain)
+        payload = hider.object({**claims, "vct": vct}, ())
+        if len(hider.texts) <= MAXIMUM_DISCLOSURES:
+            token = jose.secure(
+                payload | {"_sd_alg": ALGORITHM}, key=key, kid=kid, typ=TYP
+            )
+            return "~".join([token, *hider.texts, ""])
+    raise SecuringError(f"a record of more than {MAXIMUM_DISCLOSURES} disclosures")
+
+
+def parse(text: str) -> SdJwt:
+    """Take an SD-JWT apart and put the disclosed claims in their places.
+
+    Raises:
+        SecuringError: not an SD-JWT VC, more than `MAXIMUM_DISCLOSURES`, a digest
+            twice, a disclosure that nothing refers to, or one of a claim that must be
+            open or is there already.
+    """
+    if "~" not in text:
+        raise SecuringError("an SD-JWT has at least one ~")
+    if text.count("~") > MAXIMUM_DISCLOSURES + 1:
+        raise SecuringError(f"an SD-JWT of more than {MAXIMUM_DISCLOSURES} disclosures")
+    token, *texts, binding = text.split("~")
+    jws = jose.read(token, TYPES)
+    disclosures = tuple(map(Disclosure.read, texts))
+    claims, leaves = unfold(jws.claims, disclosures)
+    return SdJwt(jws, token, disclosures, binding or None, claims, leaves)
+
+
+def verify(sd_jwt: SdJwt, key: VerificationKey) -> bool:
+    """Tell whether the issuer's part was signed with `key`, by the right `alg`."""
+    return jose.verify(sd_jwt.jws, key)
+
+
+class _Hider:
+    """Replaces claims by digests and collects the disclosures."""
+
+    def __init__(
+        self, salts: Callable[[], str], plain: set[Path], grain: _Grain
+    ) -> None:
+        self._salts = salts
+        self._plain = plain
+        self._grain = grain
+        self.texts: list[str] = []
+
+    def object(self, value: Mapping[str, Any], path: Path) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        digests: list[str] = []
+        for name, inner in value.items():
+            below = (*path, name)
+            if self._is_open(below):
+                members[name] = inner
+            elif not path and isinstance(inner, Mapping):
+                members[name] = self.object(inner, below)
+            elif not path and isinstance(inner, list | tuple):
+                members[name] = [self._element(one, below) for one in inner]
+            else:
+                digests.append(self._hide([self._salts(), name, inner]))
+        if digests:
+            # In the order of the digests nothing is told by their place.
+            members[DIGESTS] = sorted(digests)
+        return members
+
+    def _element(self, element: Any, path: Path) -> Any:
+        below = (*path, None)
+        if self._is_open(below):
+            return element
+        if isinstance(element, Mapping) and self._grain != _Grain.ELEMENTS:
+            element = self.object(element, below)
+            if self._grain == _Grain.MEMBERS:
+                return element
+        return {ELEMENT: self._hide([self._salts(), element])}
+
+    def _is_open(self, path: Path) -> bool:
+        return (len(path) == 1 and path[0] in REGISTERED) or path in self._plain
+
+    def _hide(self, content: list[Any]) -> str:
+        text = as_base64url(_ENCODER.encode(content).encode())
+        self.texts.append(text)
+        return digest_of(text)
+
+
+def _refuse_reserved(value: Any) -> None:
+    if isinstance(value, Mapping):
+        if not value.keys().isdisjoint((DIGESTS, ELEMENT)):
+            raise ValueError("claims with a name that SD-JWT keeps for itself")
+        for inner in value.values():
+            _refuse_reserved(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _refuse_reserved(inner)
