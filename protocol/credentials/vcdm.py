@@ -17,11 +17,6 @@ CREDENTIALS_CONTEXT = "https://www.w3.org/ns/credentials/v2"
 RECORDS_CONTEXT = NAMESPACE + "ns/records/1"
 OPEN_BADGES_CONTEXT = "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"
 
-REGISTERED: frozenset[str] = frozenset(
-    {"iss", "iat", "nbf", "exp", "vct", "jti", "sub", "cnf", "status", "_sd_alg"}
-)
-"""Top-level claims of an SD-JWT VC that are no part of the record."""
-
 
 def as_credential(  # noqa: PLR0913
     record: Mapping[str, Any],

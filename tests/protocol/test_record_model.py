@@ -23,13 +23,13 @@ from protocol.credentials.record_model import (
 )
 from protocol.credentials.transcript import transcript
 from protocol.credentials.vcdm import (
-    REGISTERED,
     as_claims,
     as_credential,
     as_text,
     record_of,
 )
 from protocol.identity.dids import Did
+from protocol.securing.disclosures import REGISTERED
 from tests.records import CATALOGUE, MICRO, ON, PROGRAMME, learner
 
 AT = datetime(2026, 4, 10, 9, 30, 15, 250_000, tzinfo=UTC)
