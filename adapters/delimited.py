@@ -49,14 +49,14 @@ class DelimitedSource:
         """
         rows = list(_rows(self._text_bytes()))
         head, rows = self._split_head(rows)
-        rows, expected = self._split_trailer(rows)
-        for said in (self._head_count(head), expected):
+        rows, said_last = self._split_trailer(rows)
+        reader, rows = self._reader(rows)
+        for said in (self._head_count(head), said_last):
             if said is not None and said != len(rows):
                 raise SourceError(
                     f"{self.name}: the export says it has {said} rows, "
                     f"but {len(rows)} arrived; nothing was used"
                 )
-        reader, rows = self._reader(rows)
         for line, raw in rows:
             yield from self._read(reader, line, raw)
 
@@ -78,7 +78,15 @@ class DelimitedSource:
 
     def _is_comment(self, raw: bytes) -> bool:
         comment = self._mapping.comment
-        return comment is not None and raw.startswith(comment.encode(self._encoding))
+        return (
+            comment is not None
+            and raw.startswith(comment.encode(self._encoding))
+            and not self._is_trailer(raw)
+        )
+
+    def _is_trailer(self, raw: bytes) -> bool:
+        trailer = self._mapping.trailer
+        return trailer is not None and raw.startswith(trailer.encode(self._encoding))
 
     def _split_head(
         self, rows: list[tuple[int, bytes]]
@@ -97,7 +105,6 @@ class DelimitedSource:
         Raises:
             SourceError: the trailer is missing or is not the last line.
         """
-        heading = 1 if self._mapping.heading and rows else 0
         trailer = self._mapping.trailer
         last = len(rows)
         # A comment between the rows is no comment: it is read, and set aside.
@@ -111,9 +118,9 @@ class DelimitedSource:
                 raise SourceError(
                     f"{self.name}:{line}: more follows the trailer on line {ended}"
                 )
-            if trailer and raw.startswith(trailer.encode(self._encoding)):
+            if self._is_trailer(raw):
                 ended = line
-                said = self._trailer_count(raw, trailer)
+                said = self._trailer_count(raw)
             else:
                 body.append((line, raw))
         if trailer and ended is None:
@@ -121,19 +128,19 @@ class DelimitedSource:
                 f"{self.name}: the last line does not begin with {trailer!r}: the "
                 "export is cut short; nothing was used"
             )
-        return body, None if said is None else said + heading
+        return body, said
 
-    def _trailer_count(self, raw: bytes, trailer: str) -> int | None:
-        rest = raw.decode(self._encoding, "replace")[len(trailer) :]
+    def _trailer_count(self, raw: bytes) -> int | None:
+        rest = raw.decode(self._encoding, "replace")[len(self._mapping.trailer or "") :]
         found = _COUNT_AFTER.fullmatch(rest)
         return int(found[1]) if found else None
 
     def _head_count(self, head: list[bytes]) -> int | None:
-        """Return the count a comment at the top gives, the heading row included."""
+        """Return the count a comment at the top gives."""
         for raw in head:
             text = raw.decode(self._encoding, "replace")
             if found := re.search(self._mapping.head_count, text):
-                return int(found[1]) + (1 if self._mapping.heading else 0)
+                return int(found[1])
         return None
 
     def _reader(

@@ -167,9 +167,9 @@ def _kanji_number(run: re.Match[str]) -> str:
     if "十" not in text:
         return "".join(str(_KANJI_DIGITS[sign]) for sign in text)
     tens, _, ones = text.partition("十")
-    if len(tens) > 1 or len(ones) > 1:
+    if len(tens) > 1 or len(ones) > 1 or ones == "十":
         return text
-    return str(_KANJI_DIGITS.get(tens, 1) * 10 + (_KANJI_DIGITS[ones] if ones else 0))
+    return str(_KANJI_DIGITS.get(tens, 1) * 10 + _KANJI_DIGITS.get(ones, 0))
 
 
 @lru_cache(maxsize=65536)
