@@ -6,7 +6,8 @@ where RFC 9901 leaves it empty.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Set as AbstractSet
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from protocol.errors import MalformedValueError, SecuringError

@@ -1,0 +1,201 @@
+"""The proofs a document states, in one form whatever the securing mechanism.
+
+A proof that cannot hold is stated with its fault; one that this node cannot judge, with
+the name of what it cannot judge. Neither ever verifies.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from protocol.errors import DidError, MalformedValueError, SecuringError
+from protocol.identity.dids import DidUrl
+from protocol.identity.keys import VerificationKey
+from protocol.identity.multibase import from_base64url
+from protocol.linked_data.jcs import parse_strict
+from protocol.securing import data_integrity, jose, sd_jwt
+from protocol.securing.data_integrity import CRYPTOSUITE, MAXIMUM_PROOFS
+
+VC_JWT = "vc+jwt"
+PURPOSE = "assertionMethod"
+
+_NO_SIGNATURE = ("none", "HS")
+"""`alg` of no signature, and of those that whoever verifies could make as well."""
+_LAST_MOMENT = 253_402_300_799
+"""Seconds until the year 10000."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatedProof:
+    """A proof that was read; nothing is verified yet."""
+
+    mechanism: str
+    """`eddsa-jcs-2022`, `vc+jwt`, `dc+sd-jwt`, or the name of another one."""
+    verification_method: DidUrl | None = None
+    signed_at: datetime | None = None
+    expires: datetime | None = None
+    fault: str | None = None
+    """Why it cannot hold, whoever made it."""
+    unsupported: bool = False
+    """This node does not know the mechanism."""
+    verify: Callable[[VerificationKey], bool] = lambda _key: False
+    """Tell whether it was made with that key."""
+
+
+def proofs_of(document: Mapping[str, Any]) -> tuple[StatedProof, ...]:
+    """Return the Data Integrity proofs of a document; none if it is not secured."""
+    stated = document.get("proof")
+    if not stated:
+        return ()
+    proofs = stated if isinstance(stated, list) else [stated]
+    if len(proofs) > MAXIMUM_PROOFS:
+        fault = f"{len(proofs)} proofs, more than {MAXIMUM_PROOFS}"
+        return (StatedProof("proof set", fault=fault),)
+    return tuple(_proof(document, proofs, one) for one in proofs)
+
+
+def jws_proof(text: str) -> tuple[dict[str, Any], StatedProof]:
+    """Return the claims of a credential secured as a JWT, and its proof.
+
+    Raises:
+        SecuringError: not a compact JWS over one JSON object.
+    """
+    try:
+        jws = jose.read(text, VC_JWT)
+    except SecuringError as error:
+        return _foreign(text, {VC_JWT}, str(error))
+    return jws.claims, StatedProof(
+        VC_JWT,
+        jws.kid,
+        moment(jws.claims.get("iat")),
+        verify=partial(jose.verify, jws),
+    )
+
+
+def sd_jwt_proof(
+    text: str,
+) -> tuple[dict[str, Any], StatedProof, sd_jwt.SdJwt | None]:
+    """Return the disclosed claims of an SD-JWT, its proof, and the SD-JWT itself.
+
+    Raises:
+        SecuringError: not even its first part is a compact JWS over one JSON object.
+    """
+    try:
+        parsed = sd_jwt.parse(text)
+    except SecuringError as error:
+        token = text.partition("~")[0]
+        claims, proof = _foreign(token, sd_jwt.TYPES, str(error))
+        return {n: v for n, v in claims.items() if n != "_sd"}, proof, None
+    claims = parsed.claims()
+    proof = StatedProof(
+        parsed.typ,
+        parsed.kid,
+        moment(claims.get("iat")),
+        verify=partial(sd_jwt.verify, parsed),
+    )
+    return claims, proof, parsed
+
+
+def moment(seconds: Any) -> datetime | None:
+    """Read a NumericDate of RFC 7519; None for anything else."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    if not 0 <= seconds <= _LAST_MOMENT:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _proof(document: Mapping[str, Any], proofs: list[Any], stated: Any) -> StatedProof:
+    if not isinstance(stated, dict):
+        return StatedProof("proof", fault="a proof that is not an object")
+    kind, suite = stated.get("type"), stated.get("cryptosuite")
+    name = suite if kind == "DataIntegrityProof" else kind
+    if not isinstance(name, str):
+        return StatedProof("proof", fault="a proof without a type or a cryptosuite")
+    url = _did_url(stated.get("verificationMethod"))
+    fault = None
+    if stated.get("proofPurpose") != PURPOSE:
+        fault = f"a proof whose purpose is not {PURPOSE}"
+    elif _is_broken_chain(proofs, stated):
+        fault = "a proof chain with a loop or a gap"
+    if fault:
+        return StatedProof(name, url, fault=fault)
+    if "previousProof" in stated:
+        return StatedProof(f"{name} in a proof chain", url, unsupported=True)
+    if name != CRYPTOSUITE:
+        return StatedProof(name, url, unsupported=True)
+    return _readable({**document, "proof": stated}, url)
+
+
+def _readable(alone: Mapping[str, Any], url: DidUrl | None) -> StatedProof:
+    """Read the one proof of a document as this node's own cryptosuite demands it."""
+    try:
+        read = data_integrity.proof_of(alone)
+    except SecuringError as error:
+        return StatedProof(CRYPTOSUITE, url, fault=str(error))
+    return StatedProof(
+        CRYPTOSUITE,
+        read.verification_method,
+        _aware(read.created),
+        _aware(read.expires),
+        verify=partial(data_integrity.verify, alone),
+    )
+
+
+def _is_broken_chain(proofs: list[Any], stated: Mapping[str, Any]) -> bool:
+    """Tell whether a chain of proofs leads to itself, or to no proof."""
+    known = {
+        one["id"]: one
+        for one in proofs
+        if isinstance(one, dict) and isinstance(one.get("id"), str)
+    }
+    waiting, seen = [stated], 0
+    while waiting:
+        seen += 1
+        previous = waiting.pop().get("previousProof", [])
+        for name in previous if isinstance(previous, list) else [previous]:
+            if not isinstance(name, str) or name not in known:
+                return True
+            waiting.append(known[name])
+        # Without a loop there are at most this many ways through four proofs.
+        if seen > 2**MAXIMUM_PROOFS:
+            return True
+    return False
+
+
+def _foreign(
+    token: str, ours: set[str] | frozenset[str], fault: str
+) -> tuple[dict[str, Any], StatedProof]:
+    """Read a JWS that is faulty, or of a kind this node does not know."""
+    try:
+        first, second, _ = token.split(".")
+        header = parse_strict(from_base64url(first), depth=8)
+        claims = parse_strict(from_base64url(second))
+    except (ValueError, MalformedValueError) as error:
+        raise SecuringError(f"not a compact JWS: {error}") from error
+    if not isinstance(header, dict) or not isinstance(claims, dict):
+        raise SecuringError("a JWS whose header or claims are not an object")
+    typ, alg = str(header.get("typ", "JWT")), str(header.get("alg"))
+    inner = claims.get("vc")
+    claims = inner if isinstance(inner, dict) else claims
+    url = _did_url(header.get("kid"))
+    if alg.startswith(_NO_SIGNATURE):
+        fault = f"alg {alg[:16]} proves nothing about the signer"
+    elif typ not in ours or alg not in jose.ALGORITHM_NAMES:
+        return claims, StatedProof(
+            f"JWS of typ {typ[:64]}, alg {alg[:16]}", url, unsupported=True
+        )
+    return claims, StatedProof(typ, url, fault=fault)
+
+
+def _did_url(value: Any) -> DidUrl | None:
+    try:
+        return DidUrl(value) if isinstance(value, str) else None
+    except DidError:
+        return None
+
+
+def _aware(value: datetime | None) -> datetime | None:
+    return value.astimezone(UTC) if value else None
