@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, get_args
 
 from protocol.credentials.certificates import CertificateKind, certificate
-from protocol.credentials.diploma_supplement import diploma_supplement
+from protocol.credentials.diploma_supplement import award_of, diploma_supplement
 from protocol.credentials.learner_record import (
     Catalogue,
     Language,
@@ -85,12 +85,15 @@ def drafts(
         return
     built = _built(kind, learner, programme, catalogue, occasion)
     missing = [Missing(kind, one.item, one.why) for one in built.missing]
-    if kind in GRADUATES and not any(one.item == "status" for one in missing):
+    # Who was awarded nothing lacks that, and need not hear of each credit too.
+    if kind in GRADUATES and award_of(learner, programme) is not None:
         missing += _not_fulfilled(kind, learner, programme, catalogue, occasion.on)
     if missing:
         yield from missing
+    elif "certificate" in built.record:
+        yield from _by_language(kind, programme, built.record, occasion)
     else:
-        yield _drafted(kind, programme, built.record, occasion)
+        yield _drafted(kind, programme.key, "en", built.record)
 
 
 def readiness(
@@ -186,28 +189,36 @@ def _not_fulfilled(
     return [Missing(kind, "art. 32", why) for why in answer.shortfalls]
 
 
-def _drafted(
+def _by_language(
     kind: Kind, programme: Programme, record: dict[str, Any], occasion: Occasion
-) -> Drafted:
-    stated = record.get("certificate")
-    lang, key = "en", programme.key
-    if stated is not None:
-        languages = occasion.languages if "title_original" in stated else ("en",)
-        lang = ",".join(languages)
-        if languages != LANGUAGES and "title_original" in stated:
-            _keep_language(stated, languages[0])
-            key = f"{key} ({lang})"
-    awarded = record.get("qualification", {}).get("awarded_on")
-    until = stated.get("valid_until") if stated else None
-    return Drafted(kind, key, lang, record, _day(awarded), _day(until))
+) -> Iterator[Drafted]:
+    """Draft a certificate for each language it is wanted and worded in.
+
+    The English one has the Japanese text beside it, as the original.
+    """
+    worded = LANGUAGES if "title_original" in record["certificate"] else ("en",)
+    for language in worded:
+        if language in occasion.languages or worded != LANGUAGES:
+            stated = record if language == "en" else _in_japanese(record)
+            yield _drafted(kind, f"{programme.key} ({language})", language, stated)
 
 
-def _keep_language(stated: dict[str, Any], language: Language) -> None:
-    """Narrow a certificate in two languages to one of them."""
+def _in_japanese(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a certificate with its Japanese text only."""
+    stated = {
+        name: value
+        for name, value in record["certificate"].items()
+        if not name.endswith("_original")
+    }
     for name in ("title", "statement"):
-        own = stated.pop(f"{name}_original")
-        if language == "ja":
-            stated[name] = own
+        stated[name] = record["certificate"][f"{name}_original"]
+    return {**record, "certificate": stated}
+
+
+def _drafted(kind: Kind, key: str, lang: str, record: dict[str, Any]) -> Drafted:
+    awarded = record.get("qualification", {}).get("awarded_on")
+    until = record.get("certificate", {}).get("valid_until")
+    return Drafted(kind, key, lang, record, _day(awarded), _day(until))
 
 
 def _micro_credentials(

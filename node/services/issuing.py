@@ -141,7 +141,7 @@ def reissue(
     old = _standing(connection, credential_id)
     record = credentials.record_row(connection, id=old.record_id)
     learner, catalogue = _known(connection, context, old.learner_id)
-    occasion = _occasion(context, at, old.lang.split(","))
+    occasion = _occasion(context, at, [old.lang])
     lacking = []
     for draft in drafts(kinds_named([old.kind])[0], learner, catalogue, occasion):
         if isinstance(draft, Missing):
@@ -399,9 +399,6 @@ def _standing(connection: Connection, credential_id: str) -> Facts:
 def _occasion(
     context: NodeContext, at: datetime, languages: Iterable[str] = LANGUAGES
 ) -> Occasion:
-    wanted = set(languages)
-    return Occasion(
-        local_day(context, at),
-        tuple(one for one in LANGUAGES if one in wanted) or LANGUAGES,
-        f"{local_day(context, at):%Y}-{secrets.token_hex(4).upper()}",
-    )
+    wanted, on = set(languages), local_day(context, at)
+    chosen = tuple(one for one in LANGUAGES if one in wanted) or LANGUAGES
+    return Occasion(on, chosen, f"{on:%Y}-{secrets.token_hex(4).upper()}")

@@ -25,7 +25,12 @@ from protocol.credentials.learner_record import (
     LearnerRecord,
     Programme,
 )
-from protocol.credentials.record_parts import earned, enrolment_in, in_order
+from protocol.credentials.record_parts import (
+    earned,
+    enrolment_in,
+    in_order,
+    number,
+)
 
 UNIT = "JP-UNIV"
 """1 credit is 45 hours of study (art. 21(2)); no other unit counts here."""
@@ -124,7 +129,7 @@ def assess(
     total = sum((one.counted for one in accounts), Decimal(0))
     half_years = _half_years(learner.enrolments, until=day)
     required = _required(programme, rule)
-    shortfalls = list(_shortfalls(rule, total, required, half_years))
+    shortfalls = list(_shortfalls(rule, accounts, required, half_years))
     return Graduation(
         rule, not shortfalls, total, required, half_years, accounts, tuple(shortfalls)
     )
@@ -153,7 +158,10 @@ def account(
             room[bucket] -= counted
         if counted < amount:
             limit = rule.elsewhere if bucket == "elsewhere" else rule.media
-            why = f"{why}; {counted} of {amount} fit below the limit of {limit}"
+            fit = (
+                f"{number(counted)} of {number(amount)} fit below the limit of {limit}"
+            )
+            why = f"{why}; {fit}"
         accounts.append(_accounted(result, amount, counted, article, why))
     return tuple(accounts)
 
@@ -187,16 +195,34 @@ def _accounted(
 
 
 def _shortfalls(
-    rule: Rule, total: Decimal, required: Decimal, half_years: int
+    rule: Rule, accounts: Sequence[Accounted], required: Decimal, half_years: int
 ) -> Iterable[str]:
+    total = sum((one.counted for one in accounts), Decimal(0))
     if total < required:
         by = "art. 32(1)" if required == rule.credits else "the programme"
-        yield f"{total} credits count, and {by} asks for {required}"
+        beyond = "".join(
+            f", {number(over)} more are above the {limit} {what}"
+            for article, limit, what in (
+                ("28-30", rule.elsewhere, "from elsewhere of arts. 28 to 30"),
+                ("32(5)", rule.media, "by advanced media of art. 32(5)"),
+            )
+            if (over := _over(accounts, article)) > 0
+        )
+        asked = f"{by} asks for {number(required)}"
+        yield f"{number(total)} credits count{beyond}, and {asked}"
     if half_years < rule.years * 2:
         yield (
             f"{half_years / 2:g} years in residence, and art. 32(1) asks for "
             f"{rule.years}"
         )
+
+
+def _over(accounts: Iterable[Accounted], article: str) -> Decimal:
+    """Return the credits a limit kept from counting."""
+    return sum(
+        (one.earned - one.counted for one in accounts if one.article == article),
+        Decimal(0),
+    )
 
 
 def _required(programme: Programme, rule: Rule) -> Decimal:

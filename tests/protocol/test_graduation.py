@@ -155,6 +155,36 @@ def test_article_32_5_media_credits_count_up_to_60():
     assert not answer.fulfilled
 
 
+def test_article_32_5_what_is_above_the_limit_is_said():
+    results = (
+        many(31, media=True)
+        + many(29, prefix="GEN")
+        + many(31, prefix="EX", recognised_from="外国大学")
+    )
+    answer = judge(
+        results,
+        PROGRAMME.model_copy(
+            update={"credits_required": Credits(value=190, unit="JP-UNIV")}
+        ),
+    )
+
+    assert answer.shortfalls == (
+        (
+            "178 credits count, "
+            "2 more are above the 60 from elsewhere of arts. 28 to 30, "
+            "2 more are above the 60 by advanced media of art. 32(5), "
+            "and the programme asks for 190"
+        ),
+    )
+
+
+def test_credits_are_said_without_idle_zeros():
+    half = result("H", credits=Credits(value=Decimal("1.50"), unit="JP-UNIV"))
+    answer = judge((half,))
+
+    assert answer.shortfalls[0].startswith("1.5 credits count")
+
+
 def test_article_32_5_more_media_do_no_harm_beside_124_others():
     assert judge(many(40, media=True) + many(32, prefix="GEN")).fulfilled
 
