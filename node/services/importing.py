@@ -20,7 +20,7 @@ from adapters import SOURCES, elmo
 from adapters.catalogue import read_catalogue
 from adapters.elmo_signature import Verdict
 from adapters.mapping import SourceMapping
-from adapters.source import Rejected
+from adapters.source import Rejected, SourceError
 from node.matching import STUDENT_NUMBER, hashes_of, number_value
 from node.services.gathering import (
     Draft,
@@ -107,6 +107,9 @@ def prepare(files: Sequence[ImportFile], *, at: datetime) -> Prepared:
         SourceError: one of them cannot be used as a whole; then none is.
     """
     started = perf_counter()
+    names = [f.name for f in files]
+    if len(set(names)) < len(names):
+        raise SourceError("two of the files have the same name")
     sources = [
         (SOURCES[f.mapping.layout](f.name, f.octets, f.mapping), f.mapping)
         for f in files
