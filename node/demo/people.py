@@ -8,9 +8,9 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from importlib.resources import files
-from pathlib import Path
 from random import Random
+
+from node.config import config_folder
 
 LAST_YEAR = 2025
 """The academic year that is over: it ended in March 2026."""
@@ -54,13 +54,6 @@ class Student:
     def graduated(self) -> bool:
         """Whether the student has left with a degree."""
         return self.status == "卒業"
-
-
-def config_folder() -> Path:
-    """Return the folder `config`: inside the package when installed, else beside it."""
-    package = Path(str(files("node")))
-    inside = package / "config"
-    return inside if inside.is_dir() else package.parent / "config"
 
 
 def demo_file(name: str) -> bytes:

@@ -299,7 +299,9 @@ def _results(columns: _Columns, table: _Table) -> None:
     """Say what gives grades and credits their meaning, which no export says."""
     columns.edit("credit_unit", '{ value = "JP-UNIV" }', "JP-UNIV (45 hours) or ECTS")
     columns.edit(
-        "scale", '{ value = "?" }', "key of the grading scale in your catalogue"
+        "scale",
+        '{ value = "?" }',
+        "key of the grading scale in your catalogue; config/grading-scales has some",
     )
     if "passed" not in columns.found:
         labels = dict.fromkeys(map(japanese.normalise, _grades(columns, table)))

@@ -1,10 +1,14 @@
 """The programme catalogue, from TOML and from CSV."""
 
+import tomllib
+
 import pytest
 
 from adapters.catalogue import read_catalogue
 from adapters.source import SourceError
+from node.config import config_folder
 from node.demo.people import courses, demo_file
+from protocol.credentials.learner_record import GradingScale
 
 CSV = """kind,key,item,value
 institution,,institution.en,Sample University
@@ -120,3 +124,13 @@ def test_courses_that_stand_for_many(monkeypatch):
     monkeypatch.setattr("adapters.catalogue.MOST_COURSES", 10)
     with pytest.raises(SourceError, match="more than 10 courses"):
         read(a, "a.toml")
+
+
+def test_the_grading_scales_to_copy_from_can_be_copied():
+    files = sorted((config_folder() / "grading-scales").glob("*.toml"))
+    scales = [
+        GradingScale.model_validate(scale)
+        for file in files
+        for scale in tomllib.loads(file.read_text(encoding="utf-8"))["grading_scales"]
+    ]
+    assert [scale.key for scale in scales] == ["A-F", "JP5-S"]
