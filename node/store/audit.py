@@ -19,15 +19,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, insert, select
 
 from node.store import learners
+from node.store.columns import dumps
 from node.store.learners import ErasedError
 from node.store.rows import Row, columns, first, many
 from node.store.sealed import Vault
 from node.store.tables import access, audit_event, checkpoint
 from protocol.exchange.merkle_log import leaf
-from protocol.linked_data.jcs import canonical
 
 BLIND_BYTES = 32
 _BOX = "audit"
+_APPEND = insert(audit_event).returning(audit_event.c.seq)
 
 
 class Event(NamedTuple):
@@ -75,16 +76,17 @@ def append(
     except ErasedError:
         learner_id, box = None, vault.node_box(_BOX)
     added = connection.execute(
-        insert(audit_event)
-        .values(
-            at=at,
-            kind=kind,
-            learner_id=learner_id,
-            blind=box.seal(blind, f"audit_event.blind:{entry.hex()}"),
-            event=box.seal(canonical(whole), f"audit_event.event:{entry.hex()}"),
-            leaf=entry,
-        )
-        .returning(audit_event.c.seq)
+        _APPEND,
+        {
+            "at": at,
+            "kind": kind,
+            "learner_id": learner_id,
+            "blind": box.seal(blind, f"audit_event.blind:{entry.hex()}"),
+            "event": box.seal(
+                dumps(whole).encode(), f"audit_event.event:{entry.hex()}"
+            ),
+            "leaf": entry,
+        },
     )
     number: int = added.scalar_one()
     return number
@@ -126,7 +128,7 @@ def keep_checkpoint(
     )
     if known is None:
         connection.execute(
-            insert(checkpoint).values(size=size, at=at, root=root, note=note)
+            insert(checkpoint), {"size": size, "at": at, "root": root, "note": note}
         )
 
 
@@ -155,9 +157,15 @@ def add_access(
 ) -> None:
     """Note that a member of staff looked, so that the learner can see it."""
     connection.execute(
-        insert(access).values(
-            at=at, learner_id=learner_id, who=who, role=role, what=what, reason=reason
-        )
+        insert(access),
+        {
+            "at": at,
+            "learner_id": learner_id,
+            "who": who,
+            "role": role,
+            "what": what,
+            "reason": reason,
+        },
     )
 
 

@@ -13,9 +13,11 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
+    Text,
+    bindparam,
     func,
     insert,
-    literal,
     select,
     update,
 )
@@ -80,9 +82,37 @@ class Sent(NamedTuple):
     release_id: str
 
 
+def _uses(
+    consent_id: ColumnElement[Any], version: ColumnElement[Any]
+) -> ColumnElement[int]:
+    return (
+        select(func.count())
+        .where(
+            _release.c.consent_id == consent_id,
+            _release.c.consent_version == version,
+            _release.c.amends.is_(None),
+        )
+        .scalar_subquery()
+    )
+
+
+_NUMBER = bindparam("number", type_=Integer)
+_NOW = select(clock.c.now)
+_SCOPE = select(consent_scope.c.record_id, consent_scope.c.path).where(
+    consent_scope.c.consent_id == bindparam("consent"),
+    consent_scope.c.version == _NUMBER,
+)
+_TERMS = select(consent_terms.c.terms).where(
+    consent_terms.c.consent_id == bindparam("consent"),
+    consent_terms.c.version == _NUMBER,
+)
+_USES = select(_uses(bindparam("consent", type_=Text), _NUMBER))
+_RELEASE = select(_release).where(_release.c.id == bindparam("release_id"))
+
+
 def now(connection: Connection) -> datetime:
     """Return the database's own time, which is the one the gate goes by."""
-    moment: datetime = connection.execute(select(clock.c.now)).scalar_one()
+    moment: datetime = connection.execute(_NOW).scalar_one()
     return moment
 
 
@@ -109,17 +139,18 @@ def request(
     """
     with refusals():
         connection.execute(
-            insert(_consent).values(
-                id=id,
-                version=version,
-                learner=learner,
-                recipient=recipient,
-                purpose=purpose,
-                not_before=not_before,
-                not_after=not_after,
-                max_uses=max_uses,
-                status="requested",
-            )
+            insert(_consent),
+            {
+                "id": id,
+                "version": version,
+                "learner": learner,
+                "recipient": recipient,
+                "purpose": purpose,
+                "not_before": not_before,
+                "not_after": not_after,
+                "max_uses": max_uses,
+                "status": "requested",
+            },
         )
 
 
@@ -273,27 +304,20 @@ def scope(
     connection: Connection, *, consent_id: str, version: int
 ) -> set[tuple[str, str]]:
     """Return what a version covers."""
-    query = select(consent_scope.c.record_id, consent_scope.c.path).where(
-        consent_scope.c.consent_id == consent_id, consent_scope.c.version == version
-    )
-    return {(row.record_id, row.path) for row in connection.execute(query)}
+    rows = connection.execute(_SCOPE, {"consent": consent_id, "number": version})
+    return {(row.record_id, row.path) for row in rows}
 
 
 def terms(connection: Connection, *, consent_id: str, version: int) -> dict[str, Any]:
     """Return what was agreed beside the scope; empty if nothing was stored."""
-    found = connection.scalar(
-        select(consent_terms.c.terms).where(
-            consent_terms.c.consent_id == consent_id,
-            consent_terms.c.version == version,
-        )
-    )
+    found = connection.scalar(_TERMS, {"consent": consent_id, "number": version})
     return dict(found or {})
 
 
 def uses(connection: Connection, *, consent_id: str, version: int) -> int:
     """Count the releases under a version; amendments are none."""
     counted: int | None = connection.scalar(
-        select(_uses(literal(consent_id), literal(version)))
+        _USES, {"consent": consent_id, "number": version}
     )
     return counted or 0
 
@@ -312,9 +336,13 @@ def add_grant(
 ) -> None:
     """Store the hash of a code that stands for a consent."""
     connection.execute(
-        insert(consent_grant).values(
-            code_hash=code_hash, consent_id=consent_id, version=version, used=0
-        )
+        insert(consent_grant),
+        {
+            "code_hash": code_hash,
+            "consent_id": consent_id,
+            "version": version,
+            "used": 0,
+        },
     )
 
 
@@ -366,17 +394,18 @@ def add_release(
     ]
     with refusals():
         connection.execute(
-            insert(_release).values(
-                id=id,
-                consent_id=consent.id,
-                consent_version=consent.version,
-                learner=consent.learner,
-                recipient=consent.recipient,
-                purpose=consent.purpose,
-                payload_digest=payload_digest,
-                amends=amends,
-                at=at,
-            )
+            insert(_release),
+            {
+                "id": id,
+                "consent_id": consent.id,
+                "consent_version": consent.version,
+                "learner": consent.learner,
+                "recipient": consent.recipient,
+                "purpose": consent.purpose,
+                "payload_digest": payload_digest,
+                "amends": amends,
+                "at": at,
+            },
         )
         if rows:
             connection.execute(insert(release_field), rows)
@@ -385,7 +414,7 @@ def add_release(
 
 def release(connection: Connection, *, release_id: str) -> Release | None:
     """Return a release, or None."""
-    found = one(connection, select(_release).where(_release.c.id == release_id))
+    found = one(connection, _RELEASE, release_id=release_id)
     return None if found is None else Release(**found)
 
 
@@ -406,7 +435,7 @@ def dispatch(connection: Connection, *, release_id: str) -> datetime:
     """
     at = now(connection)
     with refusals():
-        connection.execute(insert(_dispatch).values(release_id=release_id, at=at))
+        connection.execute(insert(_dispatch), {"release_id": release_id, "at": at})
     return at
 
 
@@ -429,17 +458,3 @@ def dispatched_deliveries(
         .order_by(delivery.c.id)
     )
     return [Sent(**row) for row in many(connection, query)]
-
-
-def _uses(
-    consent_id: ColumnElement[Any], version: ColumnElement[Any]
-) -> ColumnElement[int]:
-    return (
-        select(func.count())
-        .where(
-            _release.c.consent_id == consent_id,
-            _release.c.consent_version == version,
-            _release.c.amends.is_(None),
-        )
-        .scalar_subquery()
-    )

@@ -146,7 +146,7 @@ def record_for(
     if known is not None:
         return str(known)
     connection.execute(
-        insert(record).values(id=id, learner_id=learner_id, kind=kind, key=key)
+        insert(record), {"id": id, "learner_id": learner_id, "kind": kind, "key": key}
     )
     return id
 
@@ -196,7 +196,7 @@ def add_credential(
     values = facts._asdict()
     values["award_date"] = facts.award_date and facts.award_date.isoformat()
     values["body"] = box.seal(body, f"credential.body:{facts.id}")
-    connection.execute(insert(_credential).values(**values))
+    connection.execute(insert(_credential), {**values})
 
 
 def credential(connection: Connection, *, vault: Vault, id: str) -> Credential | None:
@@ -286,7 +286,7 @@ def add_status_list(
 ) -> None:
     """Add a list of `size` entries, to be published before its first use."""
     connection.execute(
-        insert(status_list).values(id=id, purpose=purpose, size=size, dirty=1)
+        insert(status_list), {"id": id, "purpose": purpose, "size": size, "dirty": 1}
     )
 
 

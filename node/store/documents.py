@@ -140,7 +140,7 @@ def add_import_run(
 ) -> None:
     """Keep the report of an import."""
     connection.execute(
-        insert(import_run).values(id=run_id, at=at, kind=kind, report=report)
+        insert(import_run), {"id": run_id, "at": at, "kind": kind, "report": report}
     )
 
 
@@ -163,9 +163,13 @@ def add_catalogue(
     if current is not None and current["digest"] == digest:
         return False
     connection.execute(
-        insert(catalogue).values(
-            id=catalogue_id, at=at, digest=digest, body=body.model_dump(mode="json")
-        )
+        insert(catalogue),
+        {
+            "id": catalogue_id,
+            "at": at,
+            "digest": digest,
+            "body": body.model_dump(mode="json"),
+        },
     )
     return True
 

@@ -146,18 +146,19 @@ def add_query(
 ) -> Query:
     """Store a query; `body` is the message as JSON."""
     connection.execute(
-        insert(_query).values(
-            id=id,
-            peer=peer,
-            thread=id,
-            received_at=received_at,
-            deadline=deadline,
-            close_at=close_at,
-            state=state,
-            purpose=purpose,
-            body=vault.node_box("query").seal(body, f"query.body:{id}"),
-            shown=0,
-        )
+        insert(_query),
+        {
+            "id": id,
+            "peer": peer,
+            "thread": id,
+            "received_at": received_at,
+            "deadline": deadline,
+            "close_at": close_at,
+            "state": state,
+            "purpose": purpose,
+            "body": vault.node_box("query").seal(body, f"query.body:{id}"),
+            "shown": 0,
+        },
     )
     return Query(
         *(id, peer, received_at, deadline, close_at, state, None, None, purpose),
@@ -238,15 +239,16 @@ def add_request(
 ) -> None:
     """Store what this node asks; `id` is the thread the answer will come in."""
     connection.execute(
-        insert(_request).values(
-            id=id,
-            peer=peer,
-            created_at=created_at,
-            deadline=deadline,
-            state=state,
-            body=vault.node_box("request").seal(body, f"request.body:{id}"),
-            reference=reference,
-        )
+        insert(_request),
+        {
+            "id": id,
+            "peer": peer,
+            "created_at": created_at,
+            "deadline": deadline,
+            "state": state,
+            "body": vault.node_box("request").seal(body, f"request.body:{id}"),
+            "reference": reference,
+        },
     )
 
 
@@ -307,17 +309,18 @@ def add_offer(
         connection, vault=vault, learner_id=learner_id, label="offer"
     )
     connection.execute(
-        insert(_offer).values(
-            id=id,
-            direction=direction,
-            peer=peer,
-            learner_id=learner_id,
-            consent_id=consent_id,
-            state=state,
-            body=box.seal(body, f"offer.body:{id}"),
-            at=at,
-            decide_by=decide_by,
-        )
+        insert(_offer),
+        {
+            "id": id,
+            "direction": direction,
+            "peer": peer,
+            "learner_id": learner_id,
+            "consent_id": consent_id,
+            "state": state,
+            "body": box.seal(body, f"offer.body:{id}"),
+            "at": at,
+            "decide_by": decide_by,
+        },
     )
 
 
@@ -366,7 +369,7 @@ def add_delivery(
     for name in ("jws", "receipt_jws"):
         if values[name] is not None:
             values[name] = box.seal(values[name], f"delivery.{name}:{delivery.id}")
-    connection.execute(insert(_delivery).values(**values))
+    connection.execute(insert(_delivery), {**values})
 
 
 def delivery(
@@ -510,15 +513,16 @@ def add_item(
         )
         octets = box.seal(octets, f"delivery_item.octets:{delivery_id}:{item_id}")
     connection.execute(
-        insert(_item).values(
-            delivery_id=delivery_id,
-            item_id=item_id,
-            record_id=record_id,
-            credential_id=credential_id,
-            format=format,
-            digest=digest,
-            octets=octets,
-        )
+        insert(_item),
+        {
+            "delivery_id": delivery_id,
+            "item_id": item_id,
+            "record_id": record_id,
+            "credential_id": credential_id,
+            "format": format,
+            "digest": digest,
+            "octets": octets,
+        },
     )
 
 
@@ -581,9 +585,8 @@ def add_obligation(
     """Store a duty, which is over when the day `due` begins (UTC)."""
     moment = None if due is None else datetime.combine(due, time(), UTC)
     connection.execute(
-        insert(_obligation).values(
-            delivery_id=delivery_id, uid=uid, due=moment, state="open"
-        )
+        insert(_obligation),
+        {"delivery_id": delivery_id, "uid": uid, "due": moment, "state": "open"},
     )
 
 

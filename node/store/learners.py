@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from node.store.rows import CHUNK, Row, chunks, many, one
@@ -27,6 +27,9 @@ class StoredRecord(NamedTuple):
     digest: str
     version: int
     body: bytes
+
+
+_KEY = select(learner.c.wrapped_key).where(learner.c.id == bindparam("learner_id"))
 
 
 # Keys.
@@ -63,9 +66,7 @@ def box(connection: Connection, *, vault: Vault, learner_id: str) -> Box:
     Raises:
         ErasedError: there is no such learner, or no key any more.
     """
-    key = connection.scalar(
-        select(learner.c.wrapped_key).where(learner.c.id == learner_id)
-    )
+    key = connection.scalar(_KEY, {"learner_id": learner_id})
     if key is None:
         raise ErasedError(f"no key for learner {learner_id}")
     return vault.learner(key)

@@ -127,6 +127,7 @@ def _joined(inner: aiosqlite.Connection, begin: str) -> Connection:
         "sqlite://",
         creator=lambda: inner._conn,  # noqa: SLF001
         poolclass=StaticPool,
+        hide_parameters=True,  # errors are logged, and parameters are about people
     )
 
     @event.listens_for(engine, "begin")

@@ -9,7 +9,16 @@ sent is stored with what made it necessary, and sent later, perhaps more than on
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from node.store import learners
@@ -62,6 +71,22 @@ class Outgoing(NamedTuple):
     max_in_flight: int
 
 
+_NOTE = upsert(_nonce).on_conflict_do_nothing()
+_DIGEST = select(inbox.c.digest).where(
+    inbox.c.peer == bindparam("peer"), inbox.c.id == bindparam("message_id")
+)
+_LAST = select(func.max(inbox.c.id)).where(
+    inbox.c.peer == bindparam("peer"), inbox.c.id != bindparam("message_id")
+)
+_ACTED = update(inbox).where(
+    inbox.c.peer == bindparam("of_peer"), inbox.c.id == bindparam("of_id")
+)
+_WHOSE = select(_release.c.learner).where(_release.c.id == bindparam("release_id"))
+_SETTLE = update(outbox).where(
+    outbox.c.id == bindparam("of_id"), outbox.c.state == "queued"
+)
+
+
 # Received.
 
 
@@ -73,8 +98,8 @@ def remember_nonce(
     Raises:
         ReplayError: it was used before with this key.
     """
-    statement = upsert(_nonce).values(keyid=keyid, nonce=nonce, at=at)
-    if connection.execute(statement.on_conflict_do_nothing()).rowcount == 0:
+    noted = connection.execute(_NOTE, {"keyid": keyid, "nonce": nonce, "at": at})
+    if noted.rowcount == 0:
         raise ReplayError("the nonce was used before")
 
 
@@ -98,26 +123,25 @@ def take(
     Raises:
         IdReuseError: the peer used the id for another message; that one stands.
     """
-    known = connection.scalar(
-        select(inbox.c.digest).where(inbox.c.peer == peer, inbox.c.id == id)
-    )
+    known = connection.scalar(_DIGEST, {"peer": peer, "message_id": id})
     if known is not None and known != digest:
         raise IdReuseError(f"message {id} came before with other content")
     last = last_received(connection, peer=peer, besides=id)
     if known is not None:
         return Taken(duplicate=True, last=last)
     connection.execute(
-        insert(inbox).values(
-            peer=peer,
-            id=id,
-            digest=digest,
-            type=type,
-            thread=thread,
-            received_at=at,
-            expires_at=expires_at,
-            jws=vault.node_box("inbox").seal(jws, f"inbox.jws:{peer}:{id}"),
-            state="pending",
-        )
+        insert(inbox),
+        {
+            "peer": peer,
+            "id": id,
+            "digest": digest,
+            "type": type,
+            "thread": thread,
+            "received_at": at,
+            "expires_at": expires_at,
+            "jws": vault.node_box("inbox").seal(jws, f"inbox.jws:{peer}:{id}"),
+            "state": "pending",
+        },
     )
     return Taken(duplicate=False, last=last)
 
@@ -126,9 +150,7 @@ def last_received(
     connection: Connection, *, peer: str, besides: str = ""
 ) -> str | None:
     """Return the greatest id received from a peer, leaving out `besides`."""
-    last: str | None = connection.scalar(
-        select(func.max(inbox.c.id)).where(inbox.c.peer == peer, inbox.c.id != besides)
-    )
+    last: str | None = connection.scalar(_LAST, {"peer": peer, "message_id": besides})
     return last
 
 
@@ -148,14 +170,20 @@ def received(
     return None if found is None else _received(found, vault)
 
 
+def received_all(connection: Connection, *, vault: Vault) -> list[Incoming]:
+    """Return every message that is still kept, in the order they came."""
+    query = select(*columns(inbox, Incoming)).where(inbox.c.jws.is_not(None))
+    query = query.order_by(inbox.c.received_at, inbox.c.id)
+    return [_received(row, vault) for row in many(connection, query)]
+
+
 def mark_acted(
     connection: Connection, *, peer: str, id: str, state: str, problem: str | None
 ) -> None:
     """Note that a message was acted on: `done`, or `failed` with why."""
     connection.execute(
-        update(inbox)
-        .where(inbox.c.peer == peer, inbox.c.id == id)
-        .values(state=state, problem=problem)
+        _ACTED,
+        {"of_peer": peer, "of_id": id, "state": state, "problem": problem},
     )
 
 
@@ -184,27 +212,26 @@ def queue(
     """
     learner_id = None
     if release_id is not None:
-        learner_id = connection.scalar(
-            select(_release.c.learner).where(_release.c.id == release_id)
-        )
+        learner_id = connection.scalar(_WHOSE, {"release_id": release_id})
     box = learners.box_for(
         connection, vault=vault, learner_id=learner_id, label="outbox"
     )
     connection.execute(
-        insert(outbox).values(
-            id=id,
-            peer=peer,
-            type=type,
-            thread=thread,
-            jws=box.seal(jws, f"outbox.jws:{id}"),
-            learner_id=learner_id,
-            release_id=release_id,
-            created_at=created_at,
-            expires_at=expires_at,
-            next_at=created_at,
-            attempts=0,
-            state="queued",
-        )
+        insert(outbox),
+        {
+            "id": id,
+            "peer": peer,
+            "type": type,
+            "thread": thread,
+            "jws": box.seal(jws, f"outbox.jws:{id}"),
+            "learner_id": learner_id,
+            "release_id": release_id,
+            "created_at": created_at,
+            "expires_at": expires_at,
+            "next_at": created_at,
+            "attempts": 0,
+            "state": "queued",
+        },
     )
 
 
@@ -283,9 +310,8 @@ def retry_later(
 ) -> None:
     """Try again at `next_at`; `problem` is what this attempt met."""
     connection.execute(
-        update(outbox)
-        .where(outbox.c.id == id, outbox.c.state == "queued")
-        .values(next_at=next_at, attempts=outbox.c.attempts + 1, problem=problem)
+        _SETTLE.values(attempts=outbox.c.attempts + 1),
+        {"of_id": id, "next_at": next_at, "problem": problem},
     )
 
 
@@ -324,11 +350,7 @@ def prune(connection: Connection, *, nonces_before: datetime, at: datetime) -> N
 
 
 def _settle(connection: Connection, id: str, **values: object) -> None:
-    connection.execute(
-        update(outbox)
-        .where(outbox.c.id == id, outbox.c.state == "queued")
-        .values(**values)
-    )
+    connection.execute(_SETTLE, {"of_id": id, **values})
 
 
 def _outgoing() -> Select[Any]:

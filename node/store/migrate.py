@@ -59,6 +59,7 @@ def _connect(path: Path) -> Connection:
     engine = create_engine(
         f"sqlite+pysqlite:///{path}",
         poolclass=NullPool,
+        hide_parameters=True,
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from node.store.rows import many, one
@@ -43,6 +43,9 @@ class Peer(NamedTuple):
     reason: str | None
 
 
+_PEER = select(_peer).where(_peer.c.id == bindparam("peer_id"))
+
+
 def add_peer(
     connection: Connection,
     *,
@@ -57,16 +60,17 @@ def add_peer(
 ) -> None:
     """Add a node."""
     connection.execute(
-        insert(_peer).values(
-            id=id,
-            did=str(did),
-            name=dict(name),
-            state=state,
-            roles=list(roles),
-            purposes=list(purposes),
-            max_in_flight=max_in_flight,
-            introduced_at=at,
-        )
+        insert(_peer),
+        {
+            "id": id,
+            "did": str(did),
+            "name": dict(name),
+            "state": state,
+            "roles": list(roles),
+            "purposes": list(purposes),
+            "max_in_flight": max_in_flight,
+            "introduced_at": at,
+        },
     )
 
 
@@ -78,7 +82,7 @@ def set_peer(connection: Connection, *, id: str, **changes: Any) -> None:
 
 def peer(connection: Connection, *, id: str) -> Peer | None:
     """Return a node, or None."""
-    found = one(connection, select(_peer).where(_peer.c.id == id))
+    found = one(connection, _PEER, peer_id=id)
     return None if found is None else Peer(**found | {"did": Did(found["did"])})
 
 
@@ -180,6 +184,12 @@ def archived_did(connection: Connection, *, did: str) -> bytes | None:
         select(did_archive.c.octets).where(did_archive.c.did == did)
     )
     return octets
+
+
+def archived_dids(connection: Connection) -> dict[str, bytes]:
+    """Return every log or document kept, by DID."""
+    query = select(did_archive.c.did, did_archive.c.octets)
+    return {row.did: row.octets for row in connection.execute(query)}
 
 
 def archive_status_list(

@@ -84,14 +84,15 @@ def add_person(
     """
     box = _box(connection, vault, learner_id)
     connection.execute(
-        insert(_person).values(
-            id=id,
-            role=role,
-            learner_id=learner_id,
-            language=language,
-            name=box.seal(name.encode(), f"person.name:{id}"),
-            email=box.seal(email.encode(), f"person.email:{id}"),
-        )
+        insert(_person),
+        {
+            "id": id,
+            "role": role,
+            "learner_id": learner_id,
+            "language": language,
+            "name": box.seal(name.encode(), f"person.name:{id}"),
+            "email": box.seal(email.encode(), f"person.email:{id}"),
+        },
     )
 
 
@@ -150,12 +151,13 @@ def add_invitation(
 ) -> None:
     """Store the hash of a link that logs a person in, once."""
     connection.execute(
-        insert(invitation).values(
-            token_hash=token_hash,
-            person_id=person_id,
-            created_at=created_at,
-            expires_at=expires_at,
-        )
+        insert(invitation),
+        {
+            "token_hash": token_hash,
+            "person_id": person_id,
+            "created_at": created_at,
+            "expires_at": expires_at,
+        },
     )
 
 
@@ -202,14 +204,15 @@ def add_session(
 ) -> None:
     """Store the hash of a session's token."""
     connection.execute(
-        insert(_session).values(
-            token_hash=token_hash,
-            person_id=person_id,
-            login_at=at,
-            seen_at=at,
-            expires_at=expires_at,
-            csrf=csrf,
-        )
+        insert(_session),
+        {
+            "token_hash": token_hash,
+            "person_id": person_id,
+            "login_at": at,
+            "seen_at": at,
+            "expires_at": expires_at,
+            "csrf": csrf,
+        },
     )
 
 
@@ -258,15 +261,16 @@ def add_mail(
 ) -> None:
     """Put a mail into the spool."""
     connection.execute(
-        insert(mail).values(
-            id=id,
-            created_at=at,
-            person_id=person_id,
-            kind=kind,
-            lang=lang,
-            body=vault.node_box("mail").seal(body, f"mail.body:{id}"),
-            attempts=0,
-        )
+        insert(mail),
+        {
+            "id": id,
+            "created_at": at,
+            "person_id": person_id,
+            "kind": kind,
+            "lang": lang,
+            "body": vault.node_box("mail").seal(body, f"mail.body:{id}"),
+            "attempts": 0,
+        },
     )
 
 

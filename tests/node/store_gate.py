@@ -584,11 +584,73 @@ def _plain() -> Iterable[Scenario]:
         )
 
 
+def _over() -> Iterable[Scenario]:
+    for state in ("sent", "cancelled", "failed"):
+        message = _insert("outbox", f"'o','p','t','t',x'00',1,1,1,0,'{state}'")
+        yield Scenario(
+            f"a message that is {state} sent again",
+            [message],
+            "update outbox set state='queued'",
+        )
+        yield Scenario(
+            f"a message that is {state}, noted again",
+            [message],
+            f"update outbox set state='{state}'",
+            [],
+        )
+        yield Scenario(
+            f"a message that becomes {state}",
+            [_insert("outbox", "'o','p','t','t',x'00',1,1,1,0,'queued'")],
+            f"update outbox set state='{state}'",
+            [],
+        )
+    for old, new in (("receipted", "closed"), ("closed", "granted")):
+        before = [_insert("query", f"'q','p','q',1,1,1,'{old}','study',x'00',0")]
+        yield Scenario(
+            f"a {old} query that is {new}", before, f"update query set state='{new}'"
+        )
+        yield Scenario(
+            f"a {old} query noted again", before, f"update query set state='{old}'", []
+        )
+    yield Scenario(
+        "a query that is closed",
+        [_insert("query", "'q','p','q',1,1,1,'waiting','study',x'00',0")],
+        "update query set state='closed'",
+        [],
+    )
+
+
+def _archived() -> Iterable[Scenario]:
+    log = "into did_archive values('{}',null,x'00','[]',{},1)"
+    known = ["insert " + log.format("a", 3), "insert " + log.format("b", 1)]
+    for did, highest, answer in (
+        *(("a", 2, sqlite3.IntegrityError), ("a", 3, []), ("b", 2, [])),
+        ("c", 0, []),
+    ):
+        yield Scenario(
+            f"a log of {did} with {highest}",
+            known,
+            "insert or replace " + log.format(did, highest),
+            answer,
+        )
+    for change, answer in (
+        *(("highest=2", sqlite3.IntegrityError), ("highest=4", [])),
+        *(("did='z'", sqlite3.IntegrityError), ("fetched_at=9,highest=3", [])),
+    ):
+        yield Scenario(
+            f"a log where {change}",
+            known,
+            f"update did_archive set {change} where did='a'",
+            answer,
+        )
+    yield Scenario("a log deleted", known, "delete from did_archive")
+
+
 SCENARIOS = tuple(
     scenario
     for part in (
         *(_born, _changed, _granted, _history, _scope, _released, _amended),
-        *(_fields, _dispatched, _audit, _plain),
+        *(_fields, _dispatched, _audit, _plain, _over, _archived),
     )
     for scenario in part()
 )

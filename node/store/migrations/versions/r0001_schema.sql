@@ -521,3 +521,9 @@ create trigger audit_nodelete before delete on audit_event begin select raise(ab
 create trigger checkpoint_noreplace before insert on checkpoint when exists(select 1 from checkpoint where size=new.size) begin select raise(abort,'append only'); end;
 create trigger checkpoint_frozen before update on checkpoint begin select raise(abort,'append only'); end;
 create trigger checkpoint_nodelete before delete on checkpoint begin select raise(abort,'append only'); end;
+-- what is over stays over; a DID log that was seen never gets shorter
+create trigger outbox_over before update of state on outbox when old.state<>'queued' and new.state<>old.state begin select raise(abort,'the message is settled'); end;
+create trigger query_over before update of state on query when old.state in('receipted','closed') and new.state<>old.state begin select raise(abort,'the query is over'); end;
+create trigger archive_kept before insert on did_archive when exists(select 1 from did_archive where did=new.did and highest>new.highest) begin select raise(abort,'the log was longer'); end;
+create trigger archive_grows before update of did,highest on did_archive when new.did<>old.did or new.highest<old.highest begin select raise(abort,'the log was longer'); end;
+create trigger archive_nodelete before delete on did_archive begin select raise(abort,'append only'); end;
