@@ -467,6 +467,21 @@ status_archive = _table(
 
 # Messages.
 
+status_version = _table(
+    "status_version",
+    _id("digest"),
+    _need("url", Text),
+    _need("octets", LargeBinary),
+    _need("fetched_at", Moment),
+)
+"""Status lists as they were when a delivery was judged by them."""
+
+delivery_status = _table(
+    "delivery_status",
+    Column("delivery_id", Text, ForeignKey("delivery.id"), primary_key=True),
+    Column("digest", Text, ForeignKey("status_version.digest"), primary_key=True),
+)
+
 outbox = _table(
     "outbox",
     _id(),

@@ -317,6 +317,22 @@ CREATE TABLE status_archive (
   PRIMARY KEY (url)
 )
  STRICT;
+CREATE TABLE status_version (
+  digest TEXT NOT NULL,
+  url TEXT NOT NULL,
+  octets BLOB NOT NULL,
+  fetched_at INTEGER NOT NULL,
+  PRIMARY KEY (digest)
+)
+ STRICT;
+CREATE TABLE delivery_status (
+  delivery_id TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  PRIMARY KEY (delivery_id, digest),
+  FOREIGN KEY(delivery_id) REFERENCES delivery (id),
+  FOREIGN KEY(digest) REFERENCES status_version (digest)
+)
+ STRICT;
 CREATE TABLE outbox (
   id TEXT NOT NULL,
   peer TEXT NOT NULL,
