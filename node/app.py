@@ -13,6 +13,7 @@ from typing import Self
 from aiohttp import web
 
 from node import identity
+from node.acting import Actor
 from node.background import Worker
 from node.context import Clock, NodeContext, system_clock
 from node.fetch import Fetcher, fetcher_for
@@ -46,6 +47,7 @@ def build_app(
     app[peer_api.STORE] = store
     app[peer_api.REGISTRY] = registry
     app.add_routes(public.routes)
+    app.add_routes(public.health)
     app.add_routes(peer_api.routes)
     return app
 
@@ -81,7 +83,8 @@ class Running:
             own = {str(s.context.did): s.context.identity.log for s in sites.values()}
             registry = Registry(store, fetcher, clock, own)
             sender = Sender(context, registry, fetcher)
-            worker = Worker(context, store, registry, sender, site.ledger)
+            actor = Actor(context, store, registry, site.ledger)
+            worker = Worker(context, store, registry, sender, actor)
             app = build_app(sites, context=context, store=store, registry=registry)
             await _listen(app, settings.listen, _tls(settings), stack)
             pages = portal.build_portal(
@@ -90,6 +93,8 @@ class Running:
                 verify=worker.verify_octets,
                 reverify=worker.reverify,
             )
+            pages[SITES] = sites
+            pages.add_routes(public.health)
             await _listen(pages, settings.portal_listen, None, stack)
             if settings.workers:
                 await worker.start()

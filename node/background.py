@@ -15,30 +15,18 @@ from datetime import timedelta
 from prometheus_client import Counter
 from sqlalchemy import Connection
 
-from node import gate, mail, verifying
+from node import gate, mail
+from node.acting import Actor
 from node.context import NodeContext
-from node.ledger import Ledger
-from node.outbox import Peer
 from node.peers import Outcome, Sender
 from node.registry import Registry
-from node.services import (
-    accrediting,
-    delivering,
-    peering,
-    requesting,
-    sharing,
-)
+from node.services import accrediting, delivering, issuing, peering, sharing
 from node.services.delivering import Circuit
-from node.services.requesting import Judged
-from node.store import exchanges, messages
-from node.store import peers as peer_store
+from node.store import messages
 from node.store.engine import Store
 from node.store.gate import GateError
-from protocol.errors import MediaTypeError, ProtocolError
+from protocol.errors import ProtocolError
 from protocol.exchange import envelope
-from protocol.exchange import messages as wire
-from protocol.exchange.messages import Message
-from protocol.exchange.record_bodies import RecordAmend, RecordDeliver
 from protocol.rules.validation import Verification
 
 _logger = logging.getLogger(__name__)
@@ -62,7 +50,7 @@ class Worker:
     store: Store
     registry: Registry
     sender: Sender
-    ledger: Ledger
+    actor: Actor
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _circuits: dict[str, Circuit] = field(default_factory=dict)
     _in_flight: dict[str, set[str]] = field(default_factory=dict)
@@ -138,10 +126,8 @@ class Worker:
             self._acting.discard((row.peer, row.id))
 
     async def _act_once(self, row: messages.Incoming) -> None:
-        payload = envelope.read(row.jws).payload
-        message = Message.model_validate(wire.read_stored(payload))
         try:
-            effect = await self._effect(message, row)
+            effect = await self.actor.effect_of(row)
             await self.store.write(_done, effect=effect, peer=row.peer, id=row.id)
             ACTED.labels(row.type, "done").inc()
         except (ProtocolError, GateError) as error:
@@ -158,196 +144,18 @@ class Worker:
             )
             ACTED.labels(row.type, "failed").inc()
 
-    async def _effect(
-        self, message: Message, row: messages.Incoming
-    ) -> Callable[[Connection], object]:
-        """Gather what acting needs, and return the one transaction that acts."""
-        context, at = self.context, self.context.clock()
-        peer = Peer(row.peer, message.from_)
-        match message.kind:
-            case "peer/introduce":
-                checked = await self._check(message)
-                return lambda c: peering.take_introduction(
-                    c, context=context, message=message, checked=checked, at=at
-                )
-            case "peer/decision":
-                checked = await self._check(message)
-                return lambda c: peering.take_decision(
-                    c, context=context, message=message, checked=checked, at=at
-                )
-            case "record/query":
-                return lambda c: sharing.take_query(
-                    c, context=context, message=message, peer=peer
-                )
-            case "record/deliver" | "record/amend":
-                return await self._take_items(message, row, peer)
-            case "record/receipt":
-                return lambda c: delivering.take_receipt(
-                    c, context=context, message=message, jws=row.jws, peer=peer, at=at
-                )
-            case "record/offer":
-                return lambda c: requesting.take_offer(
-                    c, context=context, message=message, peer=peer, at=at
-                )
-            case "record/answer":
-                return lambda c: delivering.take_answer(
-                    c, context=context, message=message, peer=peer, at=at
-                )
-            case "record/status":
-                return lambda c: requesting.take_status(c, message=message, at=at)
-            case "record/changed":
-                return await self._take_change(message, peer)
-            case "consent/changed":
-                return lambda c: requesting.take_consent_change(
-                    c, context=context, message=message, peer=peer, at=at
-                )
-            case "erasure/report":
-                return lambda c: delivering.take_report(
-                    c, context=context, message=message, at=at
-                )
-            case "report-problem":
-                return lambda c: requesting.take_problem(c, message=message, at=at)
-            case _:
-                # Notices and recovery are kept as received; acting on them is not part
-                # of this version.
-                return lambda _: None
-
-    async def _take_items(
-        self, message: Message, row: messages.Incoming, peer: Peer
-    ) -> Callable[[Connection], object]:
-        context, at = self.context, self.context.clock()
-        body = message.body
-        if isinstance(body, RecordDeliver):
-            stated = [(i.item_id, i.attachment, i.format, i.digest) for i in body.items]
-        elif isinstance(body, RecordAmend):
-            stated = [
-                (i.item_id, i.attachment, i.format, i.digest) for i in body.changes
-            ]
-        else:
-            raise TypeError(message.kind)
-        judged = [
-            await self._judge(
-                item_id, message.attachment(name).octets() or b"", format_, digest
-            )
-            for item_id, name, format_, digest in stated
-        ]
-        if isinstance(body, RecordDeliver):
-            return lambda c: requesting.take_delivery(
-                c,
-                context=context,
-                ledger=self.ledger,
-                message=message,
-                digest=row.digest,
-                jws=row.jws,
-                peer=peer,
-                judged=judged,
-                at=at,
-            )
-        return lambda c: requesting.take_amend(
-            c,
-            context=context,
-            ledger=self.ledger,
-            message=message,
-            digest=row.digest,
-            peer=peer,
-            judged=judged,
-            at=at,
-        )
-
-    async def _judge(
-        self,
-        item_id: str,
-        octets: bytes,
-        format_: str,
-        digest: str,
-        *,
-        fresh: bool = False,
-    ) -> Judged:
-        if envelope.message_digest(octets) != digest:
-            return Judged(item_id, octets, None, "the digest is not that of the item")
-        try:
-            verification = await self.verify_octets(octets, format_, fresh=fresh)
-        except ProtocolError as error:
-            return Judged(item_id, octets, None, str(error))
-        return Judged(item_id, octets, verification)
-
-    async def _take_change(
-        self, message: Message, peer: Peer
-    ) -> Callable[[Connection], object]:
-        concerned = await self.store.read(
-            requesting.changed_items, context=self.context, message=message, peer=peer
-        )
-        effects = [
-            await self._verified_again(delivery_id, item_id)
-            for delivery_id, item_id in concerned
-        ]
-        return lambda c: [effect(c) for effect in effects]
-
-    async def _verified_again(
-        self, delivery_id: str, item_id: str
-    ) -> Callable[[Connection], object]:
-        context, at = self.context, self.context.clock()
-        item = await self.store.read(
-            exchanges.item,
-            vault=context.vault,
-            delivery_id=delivery_id,
-            item_id=item_id,
-        )
-        if item is None or item.octets is None:
-            raise MediaTypeError("the item is no longer held")
-        judged = await self._judge(
-            item_id, item.octets, item.format, item.digest, fresh=True
-        )
-        return lambda c: requesting.set_verdict(
-            c,
-            context=context,
-            delivery_id=delivery_id,
-            item_id=item_id,
-            judged=judged,
-            at=at,
-        )
-
     async def reverify(self, delivery_id: str, item_id: str) -> None:
         """Verify one received item anew and keep the verdict."""
-        effect = await self._verified_again(delivery_id, item_id)
+        effect = await self.actor.verified_again(delivery_id, item_id)
         await self.store.write(effect)
 
-    async def verify_octets(
-        self, octets: bytes, media_type: str | None = None, *, fresh: bool = False
-    ) -> Verification:
+    async def verify_octets(self, octets: bytes) -> Verification:
         """Verify one document with all this node knows and can fetch.
 
         Raises:
             ProtocolError: it cannot be read.
         """
-        statements = await self.store.read(peer_store.organisation_credentials)
-        verification, _ = await verifying.verify(
-            octets,
-            media_type=media_type,
-            source=self.registry,
-            accreditations=statements,
-            anchors=self.context.settings.trust_anchors,
-            at=self.context.clock(),
-            fresh=fresh,
-        )
-        return verification
-
-    async def _check(self, message: Message) -> peering.Checked:
-        """Judge the organisation credentials that came with a message."""
-        received = [
-            octets
-            for attachment in message.attachments
-            if attachment.media_type == peering.ORGANISATION_TYPE
-            and (octets := attachment.octets())
-        ]
-        return await verifying.check_organisation(
-            message.from_,
-            received,
-            source=self.registry,
-            known=await self.store.read(peer_store.organisation_credentials),
-            anchors=self.context.settings.trust_anchors,
-            at=self.context.clock(),
-        )
+        return (await self.actor.gathered(octets))[0]
 
     # --- delivering
 
@@ -441,6 +249,9 @@ class Worker:
     async def _keep_house(self) -> bool:
         at = self.context.clock()
         await self.store.write(accrediting.publish, context=self.context, at=at)
+        await self.store.write(
+            issuing.publish_status_lists, context=self.context, at=at
+        )
         await self.store.write(sharing.close_due, context=self.context, at=at)
         await self.store.write(messages.prune, nonces_before=at - NONCE_LIFETIME, at=at)
         await mail.deliver_due(self.store, self.context)

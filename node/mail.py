@@ -5,8 +5,6 @@ into the spool by the transaction that gives rise to it, and leaves as a file in
 folder or through an SMTP server.
 """
 
-# ruff: noqa: PLR0913 - each keyword is a part of a mail
-
 import asyncio
 import logging
 import os

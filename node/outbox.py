@@ -16,6 +16,7 @@ from node.context import NodeContext
 from node.store import messages
 from protocol.exchange import envelope
 from protocol.exchange import messages as wire
+from protocol.exchange.messages import Attachment
 from protocol.identity.dids import Did
 
 LIFETIME = timedelta(days=14)
@@ -67,7 +68,7 @@ def compose(
     at: datetime,
     thid: str | None = None,
     pthid: str | None = None,
-    attachments: Sequence[Mapping[str, Any]] = (),
+    attachments: Sequence[Attachment] = (),
     lifetime: timedelta = LIFETIME,
 ) -> Composed:
     """Compose and sign one message."""
@@ -128,7 +129,7 @@ def queue(
     at: datetime,
     thid: str | None = None,
     pthid: str | None = None,
-    attachments: Sequence[Mapping[str, Any]] = (),
+    attachments: Sequence[Attachment] = (),
     lifetime: timedelta = LIFETIME,
 ) -> Composed:
     """Compose, sign and store a message that carries no learner data."""

@@ -16,7 +16,7 @@ from node.context import Clock
 from node.fetch import DID_LOG, DOCUMENT, Fetcher
 from node.store import peers as peer_store
 from node.store.engine import Store
-from protocol.errors import DidError, ProtocolError
+from protocol.errors import DidError, MalformedValueError, ProtocolError
 from protocol.exchange import did_log
 from protocol.identity.dids import (
     Did,
@@ -30,6 +30,7 @@ from protocol.linked_data import jcs
 DID_LIFETIME = timedelta(hours=1)
 DOCUMENT_LIMIT = 64 * 1024
 """Octets of a DID document."""
+LIST_TYPES = "application/vc, application/json"
 STATUS_LIFETIME = timedelta(minutes=5)
 NEGATIVE_LIFETIME = timedelta(seconds=10)
 
@@ -95,18 +96,9 @@ class Registry:
         if octets is None:
             url = document_url(did)
             octets = await self.fetcher.get(url, DID_LOG)
-        if did.method == "webvh":
-            # A long log costs over half a second of signatures: not on the loop.
-            history = await asyncio.to_thread(did_log.read, did, octets, at=now)
-            versions = [v.version_id for v in history.versions]
-        elif len(octets) > DOCUMENT_LIMIT:
-            raise DidError(f"a DID document over {DOCUMENT_LIMIT} bytes")
-        else:
-            document = DidDocument.parse(jcs.parse_strict(octets))
-            if document.id != did:
-                raise DidError(f"the document found for {did} is about another DID")
-            history = DidHistory.of_document(document, now)
-            versions = []
+        # A long log costs over half a second of signatures: not on the loop.
+        history = await asyncio.to_thread(read_history, did, octets, now)
+        versions = [v.version_id for v in history.versions] if did.scid else []
         await self.store.write(
             peer_store.archive_did,
             did=str(did),
@@ -134,9 +126,7 @@ class Registry:
             return kept.value
         self._refuse_if_failed(url, now)
         try:
-            octets = await self.fetcher.get(
-                url, DOCUMENT, accept="application/vc, application/json"
-            )
+            octets = await self.fetcher.get(url, DOCUMENT, accept=LIST_TYPES)
         except DidError as error:
             self._failed[url] = _Kept(str(error), now + NEGATIVE_LIFETIME)
             raise
@@ -152,6 +142,53 @@ class Registry:
         if service is None:
             raise DidError(f"{did} has no LearnerRecordExchange service")
         return await self.fetcher.get(service.profile, DOCUMENT)
+
+
+@dataclass(slots=True)
+class Live:
+    """Resolves live and keeps nothing: for a command that verifies one document."""
+
+    fetcher: Fetcher
+    clock: Clock
+
+    async def history(self, did: Did, *, fresh: bool = False) -> DidHistory:
+        """Return every version of the DID's document.
+
+        Raises:
+            DidError: no such method, unreachable or invalid.
+        """
+        offline = resolve_offline(did)
+        if offline:
+            return DidHistory.of_document(offline, self.clock())
+        octets = await self.fetcher.get(document_url(did), DID_LOG)
+        return read_history(did, octets, self.clock())
+
+    async def status_list(self, url: str, *, fresh: bool = False) -> bytes:
+        """Return the status list credential at `url`.
+
+        Raises:
+            DidError: refused, unreachable or too large.
+        """
+        return await self.fetcher.get(url, DOCUMENT, accept=LIST_TYPES)
+
+
+def read_history(did: Did, octets: bytes, at: datetime) -> DidHistory:
+    """Read a DID log or document as it was fetched or archived.
+
+    Raises:
+        DidError: it is not one of `did`.
+    """
+    try:
+        if did.method == "webvh":
+            return did_log.read(did, octets, at=at)
+        if len(octets) > DOCUMENT_LIMIT:
+            raise DidError(f"a DID document over {DOCUMENT_LIMIT} bytes")
+        document = DidDocument.parse(jcs.parse_strict(octets))
+    except MalformedValueError as error:
+        raise DidError(f"the document of {did}: {error}") from error
+    if document.id != did:
+        raise DidError(f"the document found for {did} is about another DID")
+    return DidHistory.of_document(document, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +210,7 @@ class Archive:
         octets = await self.store.read(peer_store.archived_did, did=str(did))
         if octets is None:
             raise DidError(f"the DID log of {did} is not in this archive")
-        try:
-            if did.method == "webvh":
-                return did_log.read(did, octets)
-            document = DidDocument.parse(jcs.parse_strict(octets))
-        except ProtocolError as error:
-            raise DidError(str(error)) from error
-        return DidHistory.of_document(document, self.at)
+        return read_history(did, octets, self.at)
 
     async def status_list(self, url: str, *, fresh: bool = False) -> bytes:
         """Return the latest archived list.

@@ -9,10 +9,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from protocol.rules import trust
+from protocol.rules.trust import Standing
+from protocol.rules.validation import Evidence, Verification, Want, assess
+
 from node.registry import Source
 from protocol.errors import DidError
 from protocol.identity.dids import Did, DidHistory
-from protocol.rules.validation import Evidence, Verification, Want, assess
 
 ROUNDS = 12
 """More than a chain of accreditation may be long; a bound, not a budget."""
@@ -87,3 +90,42 @@ async def _gather(
             gathered.unobtainable[want] = "no such statement is known here"
     except DidError as error:
         gathered.unobtainable[want] = str(error)
+
+
+async def check_organisation(
+    did: Did,
+    received: Collection[bytes],
+    *,
+    source: Source,
+    known: Collection[bytes],
+    anchors: Collection[Did],
+    at: datetime,
+) -> tuple[tuple[dict[str, str], ...], tuple[str, ...]]:
+    """Find out on whose word an organisation is what it says, today.
+
+    Returns the basis (anchor, type of credential, moment) and, where there is none, the
+    reasons in words.
+    """
+    gathered = Gathered({}, {}, tuple(dict.fromkeys([*received, *known])), {})
+    for _ in range(ROUNDS):
+        found: Standing = trust.standing(
+            did,
+            types={trust.INSTITUTION, trust.AUTHORITY, trust.DELEGATION},
+            on=at.date(),
+            evidence=gathered.evidence(),
+            anchors=anchors,
+            at=at,
+        )
+        wants = [w for w in found.wants if w not in gathered.unobtainable]
+        if not wants:
+            break
+        for want in wants:
+            await _gather(want, gathered, source, fresh=False)
+    if found.result != "valid" or found.anchor is None:
+        return (), (found.reason,)
+    basis = {
+        "anchor": str(found.anchor),
+        "credential": found.chain[-1].type,
+        "checked": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    return (basis,), ()

@@ -8,7 +8,6 @@ with its 202, which it does after the commit.
 """
 
 import asyncio
-import json
 import resource
 import tempfile
 import time
@@ -22,11 +21,11 @@ from typing import Any
 from node.app import Running
 from node.bench import learners
 from node.bench.figures import Figure, percentile
-from node.cli.common import opened_at
 from node.context import system_clock
 from node.demo.network import loopback
 from node.demo.processes import Processes, command
 from node.demo.world import World, create
+from node.handle import opened_at
 from node.services import requesting
 from node.store import figures as figure_store
 
@@ -296,24 +295,19 @@ def _figures(
             "CPU per exchange, source",
             cost["source_cpu_ms"] / per,
             "ms",
-            None,
-            False,
-            both,
+            conditions=both,
         ),
         Figure(
             "CPU per exchange, requester and load",
-            *(cost["own_cpu_ms"] / per, "ms", None, False, both),
+            cost["own_cpu_ms"] / per,
+            "ms",
+            conditions=both,
         ),
         Figure(
-            "message bytes per exchange", cost["wire"] / per, "B", None, False, both
+            "message bytes per exchange", cost["wire"] / per, "B", conditions=both
         ),
         Figure(
-            "stored bytes per exchange", cost["stored"] / per, "B", None, False, both
+            "stored bytes per exchange", cost["stored"] / per, "B", conditions=both
         ),
     ]
     return figures
-
-
-def as_lines(figures: Sequence[Figure]) -> list[str]:
-    """Return the figures as JSON lines."""
-    return [json.dumps(f.as_json(), ensure_ascii=False) for f in figures]

@@ -7,16 +7,14 @@ import sys
 from argparse import Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from node import identity
-from node.context import NodeContext
+from node.handle import Node, opened_at
+from node.identity import KeystoreError
 from node.settings import Settings, SettingsError, load
-from node.store.engine import Store, open_store
-from node.store.sealed import Vault
+from node.store.engine import StoreError
 
 Command = Callable[[Namespace], Awaitable[int]]
 
@@ -32,14 +30,6 @@ class Exit(IntEnum):
 
 class UsageError(Exception):
     """The command cannot do what was asked; the message says what would help."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """An opened node: what a command works on."""
-
-    context: NodeContext
-    store: Store
 
 
 def language() -> str:
@@ -73,23 +63,11 @@ def read_settings(arguments: Namespace) -> Settings:
 @asynccontextmanager
 async def opened(arguments: Namespace) -> AsyncIterator[Node]:
     """Open the node the arguments name, and close it afterwards."""
-    async with opened_at(read_settings(arguments)) as node:
-        yield node
-
-
-@asynccontextmanager
-async def opened_at(settings: Settings) -> AsyncIterator[Node]:
-    """Open the node of `settings`, and close it afterwards."""
     try:
-        keys = identity.load(settings.path(settings.keystore), settings.did)
-    except identity.KeystoreError as error:
+        async with opened_at(read_settings(arguments)) as node:
+            yield node
+    except (KeystoreError, StoreError) as error:
         raise UsageError(str(error)) from error
-    context = NodeContext(settings, keys, Vault(keys.vault))
-    store = await open_store(settings.store_url)
-    try:
-        yield Node(context, store)
-    finally:
-        await store.close()
 
 
 def show(value: Any) -> None:

@@ -5,7 +5,7 @@ import shutil
 import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from cryptography import x509
 

@@ -1,79 +1,76 @@
-"""`lrx`: finds the command, runs it, turns refusals into exit statuses."""
+"""`lrx`: finds the command, runs it, turns refusals into exit statuses.
+
+Only the module of the command that was asked for is imported: a health check every few
+seconds should not load what draws portals and reads ELMO.
+"""
 
 import argparse
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 
-from node.cli import (
-    bench,
-    demonstration,
-    evidencing,
-    exchanging,
-    health,
-    importing,
-    issuing,
-    keys,
-    networking,
-    people,
-    serving,
-    setup,
-    trusting,
-    verifying,
-)
 from node.cli.common import Exit, UsageError, complain, language
 from node.texts.catalogue import text
 from protocol.errors import ProtocolError
 
-
-_COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
-    "init": setup.add_parser,
-    "serve": serving.add_serve,
-    "migrate": serving.add_migrate,
-    "demo": demonstration.add_parser,
-    "network": networking.add_parser,
-    "import": importing.add_parser,
-    "issue": issuing.add_issue,
-    "revoke": issuing.add_revoke,
-    "reissue": issuing.add_reissue,
-    "verify": verifying.add_parser,
-    "consent": exchanging.add_consent,
-    "query": exchanging.add_query,
-    "evidence": evidencing.add_evidence,
-    "audit": evidencing.add_audit,
-    "keys": keys.add_parser,
-    "peers": exchanging.add_peers,
-    "accredit": trusting.add_parser,
-    "invite": people.add_parser,
-    "doctor": health.add_parser,
-    "bench": bench.add_parser,
+_COMMANDS = {
+    "init": "setup:add_parser",
+    "serve": "serving:add_serve",
+    "ready": "serving:add_ready",
+    "migrate": "serving:add_migrate",
+    "demo": "demonstration:add_parser",
+    "network": "networking:add_parser",
+    "import": "importing:add_parser",
+    "issue": "issuing:add_issue",
+    "reissue": "issuing:add_reissue",
+    "revoke": "issuing:add_revoke",
+    "verify": "verifying:add_parser",
+    "consent": "exchanging:add_consent",
+    "query": "exchanging:add_query",
+    "evidence": "evidencing:add_evidence",
+    "audit": "evidencing:add_audit",
+    "keys": "keys:add_parser",
+    "peers": "exchanging:add_peers",
+    "accredit": "trusting:add_parser",
+    "invite": "people:add_parser",
+    "doctor": "health:add_parser",
+    "bench": "bench:add_parser",
 }
-"""Each command and what adds its arguments; the help of each is a text of both
-languages."""
+"""Each command and what adds its arguments; its help is a text of both languages."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """Build the parser of the whole command line."""
+def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Build the parser, complete for the command that `arguments` name."""
     lang = language()
     top = argparse.ArgumentParser(prog="lrx", description=text(lang, "cli.lrx"))
     top.add_argument("--config", help=text(lang, "cli.config"))
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for name, describe in _COMMANDS.items():
+    for name, place in _COMMANDS.items():
         about = text(lang, f"cli.{name}")
-        describe(commands.add_parser(name, help=about, description=about))
+        command = commands.add_parser(name, help=about, description=about)
+        if name in arguments:
+            module, _, function = place.partition(":")
+            getattr(import_module(f"node.cli.{module}"), function)(command)
     return top
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit status."""
-    chosen = parser().parse_args(arguments)
+async def invoke(arguments: Sequence[str]) -> int:
+    """Run one command inside a running program; return its exit status."""
+    chosen = parser(arguments).parse_args(arguments)
     try:
-        return int(asyncio.run(chosen.command(chosen)))
+        return int(await chosen.command(chosen))
     except UsageError as error:
         complain(str(error))
         return Exit.UNDETERMINED
     except ProtocolError as error:
         complain(f"{error.title}: {error}")
         return Exit.UNREADABLE
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status."""
+    try:
+        return asyncio.run(invoke(arguments))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

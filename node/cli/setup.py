@@ -1,18 +1,13 @@
 """`lrx init`: five questions, then a node that starts."""
 
-import json
 import sys
 from argparse import ArgumentParser, Namespace
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from node import identity
 from node.cli import health
 from node.cli.common import UsageError, say
-from node.context import system_clock
+from node.founding import FoundingError, Plan, create_node
 from node.settings import load
-from node.store.migrate import upgrade as migrate
 
 _NGINX = """\
 # Ends TLS for {domain} and hands both doors of the node on.
@@ -59,84 +54,6 @@ WantedBy=multi-user.target
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a new node is to be."""
-
-    domain: str
-    name: dict[str, str]
-    country: str
-    roles: tuple[str, ...]
-    contact: str
-    legal_name: str
-    regimes: tuple[str, ...]
-    more: dict[str, Any] = field(default_factory=dict)
-    """Further members of the settings file, written as they are."""
-
-
-def create_node(home: Path, plan: Plan) -> Path:
-    """Make keys, DID, settings and database in `home`; return the settings file.
-
-    Raises:
-        UsageError: the folder already holds a node.
-    """
-    file = home / "node.toml"
-    if file.exists():
-        raise UsageError(f"{file} exists: this folder already holds a node")
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keys = home / "keys"
-    try:
-        identity.create_keystore(keys)
-        did = identity.create_did(
-            keys,
-            domain=plan.domain,
-            origin=f"https://{plan.domain}",
-            at=system_clock(),
-        )
-    except identity.KeystoreError as error:
-        raise UsageError(str(error)) from error
-    file.write_text(_settings(str(did), plan), encoding="utf-8")
-    migrate(load(file).store_url)
-    return file
-
-
-def _settings(did: str, plan: Plan) -> str:
-    values: dict[str, Any] = {
-        "did": did,
-        "origin": f"https://{plan.domain}",
-        "name": plan.name,
-        "legal_name": plan.legal_name,
-        "country": plan.country,
-        "roles": list(plan.roles),
-        "contact": plan.contact,
-        "privacy": {
-            "jurisdiction": plan.country,
-            "regimes": list(plan.regimes),
-            "notice": f"https://{plan.domain}/privacy",
-            "contact": plan.contact,
-        },
-    }
-    text = "# Settings of a learner record exchange node; `lrx doctor` checks them.\n"
-    return text + "".join(
-        f"{name} = {toml(value)}\n" for name, value in (values | plan.more).items()
-    )
-
-
-def toml(value: Any) -> str:
-    """Write `value` as an inline TOML value."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case dict():
-            members = (f"{json.dumps(k)} = {toml(v)}" for k, v in value.items())
-            return "{" + ", ".join(members) + "}"
-        case list() | tuple():
-            return "[" + ", ".join(map(toml, value)) + "]"
-    return json.dumps(str(value), ensure_ascii=False)
-
-
 def add_parser(parser: ArgumentParser) -> None:
     """Describe the arguments of `lrx init`."""
     parser.add_argument("folder", type=Path, nargs="?", default=Path())
@@ -161,19 +78,20 @@ async def init(arguments: Namespace) -> int:
     contact = _answer(arguments.contact, "Mail of the operators", f"lrx@{domain}")
     regime = "JP-APPI" if country == "JP" else "EU-GDPR"
     home: Path = arguments.folder
-    file = create_node(
-        home,
-        Plan(
-            domain,
-            {"en": name},
-            country,
-            tuple(role.strip() for role in roles.split(",")),
-            contact if contact.startswith("mailto:") else f"mailto:{contact}",
-            name,
-            (regime,),
-            {"portal_origin": f"https://{domain}"},
-        ),
+    plan = Plan(
+        domain,
+        {"en": name},
+        country,
+        tuple(role.strip() for role in roles.split(",")),
+        contact if contact.startswith("mailto:") else f"mailto:{contact}",
+        name,
+        (regime,),
+        {"portal_origin": f"https://{domain}"},
     )
+    try:
+        file = create_node(home, plan)
+    except FoundingError as error:
+        raise UsageError(str(error)) from error
     settings = load(file)
     values = {
         "domain": domain,

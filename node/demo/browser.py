@@ -56,6 +56,9 @@ class Browser:
     """One person's session with one portal."""
 
     origin: str
+    """The portal as links and forms name it."""
+    base: str
+    """Where its door really is."""
     language: str = "en"
     _session: aiohttp.ClientSession | None = field(default=None)
     _cookies: dict[str, str] = field(default_factory=dict)
@@ -109,7 +112,11 @@ class Browser:
         if self._cookies:
             headers["Cookie"] = "; ".join(f"{k}={v}" for k, v in self._cookies.items())
         async with self._session.request(
-            method, url, data=data, headers=headers, allow_redirects=False
+            method,
+            url.replace(self.origin, self.base, 1),
+            data=data,
+            headers=headers,
+            allow_redirects=False,
         ) as response:
             self._cookies |= {
                 name: morsel.value for name, morsel in response.cookies.items()

@@ -6,10 +6,11 @@ makes the same bytes; `config/demo` holds the mapping of each file and the fixed
 """
 
 from dataclasses import dataclass, field
+from datetime import date
 from random import Random
 
 from node.demo.exports import GRADES, REGISTER, Grades, Planted, Register
-from node.demo.people import Student, courses, people, story
+from node.demo.people import LAST_LEVEL, Student, courses, people, story
 
 SEED = 20260324
 STUDENTS = 2_050
@@ -35,6 +36,24 @@ class DemoData:
     students: int = 0
     grades: int = 0
     planted: list[Planted] = field(default_factory=list)
+    others: list[Student] = field(default_factory=list)
+    """Everybody the story does not name."""
+
+    def awarded_on(self, day: date) -> list[Student]:
+        """Return the graduates of that day in the graduate's programme."""
+        return [
+            one
+            for one in self.others
+            if one.graduated
+            and one.admitted + LAST_LEVEL == day.year
+            and one.programme == self.graduate.programme
+        ]
+
+    def corrected_award(self, student: Student, awarded: date) -> bytes:
+        """Return a register of one student, with another day of graduation."""
+        register = Register(Random(SEED))  # noqa: S311 - data for a demonstration
+        register.correct_award(student, awarded)
+        return register.octets()
 
 
 def generate(seed: int = SEED, *, students: int = STUDENTS) -> DemoData:
@@ -57,5 +76,6 @@ def generate(seed: int = SEED, *, students: int = STUDENTS) -> DemoData:
         students=len(told) + len(others),
         grades=len(grades.rows),
         planted=sorted(planted, key=lambda p: (p.file, p.line, p.column or 0)),
+        others=others,
         **told,
     )

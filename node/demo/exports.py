@@ -96,9 +96,7 @@ class Register(_Export):
 
     def correct_award(self, person: Student, awarded: date) -> None:
         """Write one student with another day of graduation."""
-        self._write(
-            self._cells(person) | {"卒業年月日": in_era_form(awarded, "kanji")}
-        )
+        self._write(self._cells(person) | {"卒業年月日": in_era_form(awarded, "kanji")})
 
     def _write(self, cells: dict[str, str]) -> None:
         line = ",".join(f'"{cell}"' for cell in cells.values())
@@ -232,7 +230,7 @@ class Grades(_Export):
             else:
                 self._row(person, course, year, score, media=media)
 
-    def _row(  # noqa: PLR0913 - what a row may differ in
+    def _row(
         self,
         person: Student,
         course: Course,
@@ -252,7 +250,7 @@ class Grades(_Export):
             ).encode("cp932")
         )
 
-    def _cells(  # noqa: PLR0913, PLR0917 - a row has this many
+    def _cells(
         self,
         number: str,
         course: Course,

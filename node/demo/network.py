@@ -109,8 +109,8 @@ def containers() -> tuple[Member, ...]:
         reached = f"{CONTAINER_NET}.{last}:8443"
         return (
             reached,
-            "0.0.0.0:8443",  # noqa: S104 - inside its container
-            "0.0.0.0:8080",  # noqa: S104 - behind the proxy
+            "0.0.0.0:8443",
+            "0.0.0.0:8080",
             f"http://localhost:{8180 + number}",
         )
 

@@ -12,17 +12,18 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-from node.cli.common import opened_at
-from node.cli.setup import Plan, create_node
 from node.demo.authority import RunAuthority
+from node.founding import Plan, create_node
+from node.handle import opened_at
 from node.services import accrediting
 from node.settings import Settings, load
 
 COUNCIL = "council"
 """The one anchor: its log is served by the first accreditor's process."""
 
-EFFECTIVE = (date(2018, 4, 1), date(2032, 3, 31))
-"""Period of the accreditations in a test network."""
+EFFECTIVE = (date(2025, 3, 24), date(2032, 3, 31))
+"""Period of the accreditations in a test network; it begins on a day on which degrees
+were conferred, so that the day before can be tried."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,19 @@ a random place in a status list, so that one can be taken back (LRX 1.0, "Who ma
 what").
 """
 
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
 from node.context import NodeContext
-from node.store import audit, credentials
+from node.store import audit, credentials, statements
 from node.store import peers as peer_store
+from node.store.statements import Statement
 from protocol.credentials import status_lists
+from protocol.errors import NotFoundError
 from protocol.identity.dids import Did
 from protocol.rules import trust
 from protocol.securing import data_integrity, jose
@@ -22,8 +25,7 @@ from protocol.securing import data_integrity, jose
 STATEMENT_LIFETIME = timedelta(days=5 * 365)
 LIST_LIFETIME = timedelta(days=7)
 PURPOSE = "revocation"
-LIST = "organisations"
-"""Id of the status list for statements about organisations."""
+REPUBLISH_AFTER = timedelta(days=1)
 
 Effective = tuple[date, date]
 """First and last day the statement is about."""
@@ -105,39 +107,91 @@ def keep(
     peer_store.keep_organisation_credential(connection, octets=octets, own=True, at=at)
 
 
-def publish(connection: Connection, *, context: NodeContext, at: datetime) -> int:
-    """Sign every status list that changed anew; return how many."""
-    changed = credentials.dirty_status_lists(connection)
-    for stale in changed:
-        url = f"{context.settings.origin}/status/{stale.id}"
-        document = status_lists.status_list_credential(
-            url,
-            issuer=context.did,
-            bits=credentials.status_bits(connection, id=stale.id),
-            at=at,
-            valid_until=at + LIST_LIFETIME,
-            purpose=stale.purpose,
-        )
-        secured = data_integrity.secure(
-            document,
-            key=context.identity.eddsa,
-            verification_method=context.identity.eddsa_kid,
-            at=at,
-        )
-        credentials.publish_status_list(
-            connection, id=stale.id, document=secured, at=at
-        )
-    return len(changed)
+def take_back(
+    connection: Connection, *, context: NodeContext, statement_id: str, at: datetime
+) -> None:
+    """Revoke a statement.
+
+    Raises:
+        NotFoundError: there is none, or it was taken back before.
+    """
+    if not statements.revoke(connection, id=statement_id, at=at):
+        raise NotFoundError("no such statement in force")
+    audit.append(
+        connection,
+        vault=context.vault,
+        kind="statement-revoked",
+        event={"statement": statement_id},
+        at=at,
+    )
+
+
+def publish(connection: Connection, *, context: NodeContext, at: datetime) -> bool:
+    """Sign the status list of the statements anew if it is due; tell whether it was."""
+    if not statements.is_due(connection, published_before=at - REPUBLISH_AFTER):
+        return False
+    document = status_lists.status_list_credential(
+        _list_url(context),
+        issuer=context.did,
+        bits=statements.bits(connection),
+        at=at,
+        valid_until=at + LIST_LIFETIME,
+        purpose=PURPOSE,
+    )
+    secured = data_integrity.secure(
+        document,
+        key=context.identity.eddsa,
+        verification_method=context.identity.eddsa_kid,
+        at=at,
+    )
+    credentials.publish_status_list(
+        connection, id=statements.LIST, document=secured, at=at
+    )
+    return True
+
+
+def _list_url(context: NodeContext) -> str:
+    return f"{context.settings.origin}/status/{statements.LIST}"
 
 
 def _state(
     connection: Connection,
     context: NodeContext,
-    build: Callable[..., Mapping[str, Any]],
+    build: Callable[..., dict[str, Any]],
     subject: Did,
     legal_name: str,
     country: str,
     effective: Effective,
     at: datetime,
 ) -> bytes:
-    raise NotImplementedError
+    index = statements.claim_index(connection)
+    unsecured = build(
+        issuer=context.did,
+        subject=subject,
+        legal_name=legal_name,
+        country=country,
+        effective=effective,
+        valid_from=at,
+        valid_until=at + STATEMENT_LIFETIME,
+        status=status_lists.entry(_list_url(context), index, PURPOSE),
+    )
+    octets = jose.secure(
+        unsecured,
+        key=context.identity.eddsa,
+        kid=context.identity.eddsa_kid,
+        typ="vc+jwt",
+    ).encode()
+    id_ = secrets.token_hex(16)
+    type_ = unsecured["type"][-1]
+    statements.add(
+        connection,
+        issued=Statement(id_, str(subject), type_, octets, at, index, None),
+    )
+    audit.append(
+        connection,
+        vault=context.vault,
+        kind="statement-issued",
+        event={"statement": id_, "type": type_, "subject": str(subject)},
+        at=at,
+    )
+    return octets

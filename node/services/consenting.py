@@ -17,15 +17,15 @@ from node.context import NodeContext
 from node.gate import grant_hash
 from node.holdings import Fields as Scope
 from node.outbox import Peer
+from node.services import agreeing
+from node.services.agreeing import Decided
 from node.services.proposing import proposal
 from node.store import audit, consents, exchanges, messages, people
 from node.store import peers as peer_store
 from node.store.exchanges import Query
 from protocol.errors import NotFoundError, UnexpectedMessageError
 from protocol.exchange import states
-from protocol.exchange.consent_record import consent_record
 from protocol.exchange.messages import Message
-from protocol.exchange.odrl import policy
 from protocol.exchange.record_bodies import RecordQuery
 from protocol.exchange.states import QueryEvent
 
@@ -46,21 +46,6 @@ class Granted:
 
     consent_id: str
     code: str
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What the learner agreed to, before it is stored."""
-
-    learner_id: str
-    peer: Peer
-    purpose: str
-    scope: Scope
-    not_after: datetime
-    max_uses: int
-    recipient_terms: dict[str, Any]
-    language: str
-    login_at: datetime
 
 
 def approve(
@@ -101,9 +86,11 @@ def approve(
             shown.scope(chosen_optional),
             at + DELIVERY_WINDOW,
             1,
-            body.recipient_terms.model_dump(mode="json"),
+            _terms(connection, peer.id) | body.recipient_terms.model_dump(mode="json"),
             language,
             login_at,
+            dict(body.purpose.text),
+            body.purpose.reference,
         ),
         at,
     )
@@ -165,12 +152,23 @@ def grant(
     """
     _check_login(login_at, at)
     peer = _peer(connection, recipient)
-    terms = _their_terms(connection, recipient)
+    terms = _terms(connection, recipient)
     consent_id = _grant(
         connection,
         context,
         Decided(
-            *(learner_id, peer, purpose, scope, not_after, 1, terms, language, login_at)
+            *(
+                learner_id,
+                peer,
+                purpose,
+                scope,
+                not_after,
+                1,
+                terms,
+                language,
+                login_at,
+            ),
+            {},
         ),
         at,
     )
@@ -207,9 +205,10 @@ def give(
     """
     _check_login(login_at, at)
     peer = _peer(connection, recipient)
-    terms = _their_terms(connection, recipient)
+    terms = _terms(connection, recipient)
     decided = Decided(
-        learner_id, peer, purpose, scope, not_after, 1, terms, language, login_at
+        *(learner_id, peer, purpose, scope, not_after, 1, terms, language, login_at),
+        {},
     )
     return _grant(connection, context, decided, at)
 
@@ -303,7 +302,7 @@ def _peer(connection: Connection, peer_id: str) -> Peer:
     return Peer(row.id, row.did)
 
 
-def _their_terms(connection: Connection, peer_id: str) -> dict[str, Any]:
+def _terms(connection: Connection, peer_id: str) -> dict[str, Any]:
     row = peer_store.peer(connection, id=peer_id)
     privacy = ((row.their_terms if row else None) or {}).get("privacy", {})
     return {
@@ -325,56 +324,7 @@ def _check_login(login_at: datetime, at: datetime) -> None:
 def _grant(
     connection: Connection, context: NodeContext, decided: Decided, at: datetime
 ) -> str:
-    """Store a decision: request, scope, terms, grant; all or nothing."""
-    if not decided.scope:
-        raise UnexpectedMessageError("a consent to nothing")
-    consent_id = outbox.next_id(connection, at)
-    terms = decided.recipient_terms
-    agreement = policy(
-        consent_id=consent_id,
-        version=1,
-        learner=pairwise(context, decided.learner_id, decided.peer.id),
-        recipient=decided.peer.did,
-        purpose=decided.purpose,
-        until=decided.not_after,
-        jurisdiction=terms["jurisdiction"],
-        retention_days=terms["retention_days"],
-    )
-    consents.request(
-        connection,
-        id=consent_id,
-        version=1,
-        learner=decided.learner_id,
-        recipient=decided.peer.id,
-        purpose=decided.purpose,
-        not_before=at,
-        not_after=decided.not_after,
-        max_uses=decided.max_uses,
-    )
-    consents.add_scope(
-        connection, consent_id=consent_id, version=1, scope=decided.scope
-    )
-    consents.set_terms(
-        connection,
-        consent_id=consent_id,
-        version=1,
-        terms={
-            "recipient_terms": terms,
-            "policy": agreement,
-            "facts": facts(context, terms, decided.purpose),
-            "record": consent_record(
-                consent_id=consent_id,
-                version=1,
-                controller=context.settings,
-                decided=decided,
-                at=at,
-            ),
-            "language": decided.language,
-            "decided_at": int(at.timestamp()),
-            "login_at": int(decided.login_at.timestamp()),
-        },
-    )
-    consents.grant(connection, consent_id=consent_id, version=1)
+    consent_id = agreeing.grant(connection, context=context, decided=decided, at=at)
     audit.append(
         connection,
         vault=context.vault,
@@ -390,37 +340,3 @@ def _grant(
         learner_id=decided.learner_id,
     )
     return consent_id
-
-
-def pairwise(context: NodeContext, learner_id: str, peer_id: str) -> str:
-    """Return the name a learner has towards one peer, and towards no other."""
-    hashed = context.vault.match_hash("pairwise", f"{learner_id} {peer_id}")
-    return hashed[:16].hex()
-
-
-def facts(context: NodeContext, terms: dict[str, Any], purpose: str) -> dict[str, Any]:
-    """Return what the law packs are asked about: what was shown before the decision."""
-    return {
-        "source.country": context.settings.country,
-        "recipient.country": terms["jurisdiction"],
-        "purpose": purpose,
-        "terms.retention_days": terms["retention_days"],
-        "terms.automated_decision": bool(terms.get("automated_decision")),
-        "terms.onward": bool(terms.get("onward")),
-        "terms.notice": bool(terms.get("notice", True)),
-        "terms.contact": bool(terms.get("contact", True)),
-        "scope.category": [],
-        "learner.age": 18,
-        "consent.given": True,
-        "consent.names_country": True,
-        "consent.names_recipient": True,
-        "consent.risk_explained": True,
-        "consent.describes_protection_system": True,
-        "consent.describes_recipient_measures": True,
-        "consent.explains_automated_decision": True,
-        "consent.covers_onward": not terms.get("onward"),
-        "record.provision": True,
-        "record.receipt": True,
-        "provider.identified": True,
-        "provider.origin_stated": True,
-    }

@@ -310,6 +310,36 @@ def decide(
     )
 
 
+def trust(
+    connection: Connection, *, context: NodeContext, peer: str, by: str, at: datetime
+) -> None:
+    """Trust a peer that accepted us, on the operator's own knowledge.
+
+    Raises:
+        NotFoundError: no such peer.
+        UnexpectedMessageError: it did not answer, or is trusted already.
+    """
+    row = peer_store.peer(connection, id=peer)
+    if row is None:
+        raise NotFoundError("no such peer")
+    following = states.advance(states.PEER, states.Peer(row.state), PeerEvent.ACCEPT)
+    peer_store.set_peer(
+        connection,
+        id=peer,
+        state=following,
+        roles=["source", "requester"],
+        purposes=row.purposes,
+        decided_at=at,
+    )
+    audit.append(
+        connection,
+        vault=context.vault,
+        kind="peer-decided",
+        event={"peer": peer, "decision": "trusted", "by": by},
+        at=at,
+    )
+
+
 def take_decision(
     connection: Connection,
     *,

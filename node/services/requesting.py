@@ -6,20 +6,23 @@ invariant I7).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from protocol.rules.validation import Verification
 from sqlalchemy import Connection
 
 from node import outbox
 from node.context import NodeContext
 from node.ledger import Ledger
 from node.outbox import Peer
-from node.store import audit, exchanges
+from node.store import audit, exchanges, snapshots
 from node.store import peers as peer_store
 from protocol.credentials.record_model import vct
 from protocol.errors import NotFoundError
+from protocol.exchange.bodies import ConsentChanged, ProblemReport
+from protocol.exchange.dcql import Dcql
 from protocol.exchange.messages import Message
 from protocol.exchange.odrl import check_policy
 from protocol.exchange.record_bodies import (
@@ -29,9 +32,7 @@ from protocol.exchange.record_bodies import (
     RecordOffer,
     RecordStatus,
 )
-from protocol.exchange.bodies import ConsentChanged, ProblemReport
 from protocol.identity.multibase import as_base64url
-from protocol.rules.validation import Verification
 
 TOMBSTONE_LIFETIME = timedelta(days=80)
 POLICY = "recognition"
@@ -47,6 +48,8 @@ class Judged:
     verification: Verification | None
     """None where the octets could not be read at all."""
     problem: str = ""
+    status_lists: Mapping[str, bytes] = field(default_factory=dict)
+    """The lists it was judged by, by address."""
 
     @property
     def verdict(self) -> dict[str, Any]:
@@ -102,9 +105,6 @@ def query(
     Raises:
         NotFoundError: no such peer.
     """
-    row = peer_store.peer(connection, id=peer)
-    if row is None:
-        raise NotFoundError("no such peer")
     paths = [*required, *optional]
     names = [f"c{number}" for number in range(len(paths))]
     wanted: dict[str, Any] = {
@@ -118,32 +118,66 @@ def query(
     }
     if optional:
         wanted["claim_sets"] = _sets(names, len(required))
+    return ask(
+        connection,
+        context=context,
+        peer=peer,
+        subject=subject,
+        dcql={"credentials": [wanted]},
+        purpose=purpose,
+        reference=reference,
+        text=text,
+        deadline=deadline,
+        at=at,
+    )
+
+
+def ask(
+    connection: Connection,
+    *,
+    context: NodeContext,
+    peer: str,
+    subject: Mapping[str, Any],
+    dcql: Mapping[str, Any],
+    purpose: str,
+    reference: str,
+    text: Mapping[str, str],
+    deadline: datetime,
+    at: datetime,
+) -> str:
+    """Send a query in DCQL; return the request's id, which is the thread.
+
+    Raises:
+        NotFoundError: no such peer.
+        MessageSchemaError: not a query of this profile.
+    """
+    row = peer_store.peer(connection, id=peer)
+    if row is None:
+        raise NotFoundError("no such peer")
+    Dcql.parse(dcql)
     privacy = context.settings.privacy
-    body = {
-        "subject": dict(subject),
-        "dcql": {"credentials": [wanted]},
-        "purpose": {
-            "code": purpose,
-            "reference": reference,
-            "legal_basis": "consent",
-            "text": dict(text),
-        },
-        "recipient_terms": {
-            "jurisdiction": privacy.jurisdiction,
-            "regimes": list(privacy.regimes),
-            "retention_days": privacy.retention_days,
-            "onward": [],
-            "automated_decision": False,
-        },
-        "accept": {"formats": ["dc+sd-jwt"], "max_inline_bytes": 98304},
-        "deadline": int(deadline.timestamp()),
-    }
+    purpose_ = {"code": purpose, "legal_basis": "consent", "text": dict(text)}
+    if reference:
+        purpose_["reference"] = reference
     composed = outbox.queue(
         connection,
         context=context,
         peer=Peer(row.id, row.did),
         kind="record/query",
-        body=body,
+        body={
+            "subject": dict(subject),
+            "dcql": dict(dcql),
+            "purpose": purpose_,
+            "recipient_terms": {
+                "jurisdiction": privacy.jurisdiction,
+                "regimes": list(privacy.regimes),
+                "retention_days": privacy.retention_days,
+                "onward": [],
+                "automated_decision": False,
+            },
+            "accept": {"formats": ["dc+sd-jwt"], "max_inline_bytes": 98304},
+            "deadline": int(deadline.timestamp()),
+        },
         at=at,
     )
     exchanges.add_request(
@@ -282,7 +316,7 @@ def take_amend(
     _receipt(connection, context, ledger, message, digest, peer, judged, [], at)
 
 
-def take_status(connection: Connection, *, message: Message, at: datetime) -> None:
+def take_status(connection: Connection, *, message: Message) -> None:
     """Close a request nothing was delivered for."""
     body = message.body
     if isinstance(body, RecordStatus):
@@ -291,7 +325,7 @@ def take_status(connection: Connection, *, message: Message, at: datetime) -> No
         )
 
 
-def take_problem(connection: Connection, *, message: Message, at: datetime) -> None:
+def take_problem(connection: Connection, *, message: Message) -> None:
     """Close a request the peer refused for what it is."""
     body = message.body
     if isinstance(body, ProblemReport) and message.pthid:
@@ -469,6 +503,9 @@ def _keep_item(
     stored_as: str | None = None,
 ) -> None:
     item_id = stored_as or judged.item_id
+    snapshots.keep(
+        connection, delivery_id=delivery_id, status_lists=judged.status_lists, at=at
+    )
     exchanges.add_item(
         connection,
         vault=context.vault,

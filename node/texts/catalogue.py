@@ -46,8 +46,11 @@ def catalogue(language: str) -> Mapping[str, str]:
     """Return every text of `language` under its dotted key."""
     if language not in LANGUAGES:
         raise KeyError(language)
-    source = files("node.texts").joinpath(f"{language}.toml").read_text("utf-8")
-    return MappingProxyType(dict(_flat(tomllib.loads(source), "")))
+    texts: dict[str, str] = {}
+    for name in (f"{language}.toml", f"commands.{language}.toml"):
+        source = files("node.texts").joinpath(name).read_text("utf-8")
+        texts |= _flat(tomllib.loads(source), "")
+    return MappingProxyType(texts)
 
 
 def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:

@@ -27,6 +27,8 @@ INBOX_LIMIT = 256 * 1024
 MAX_IN_FLIGHT = 16
 
 routes = web.RouteTableDef()
+health = web.RouteTableDef()
+"""Answered at both doors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +152,13 @@ async def get_tile(request: web.Request) -> web.Response:
     return _cached(octets, "application/octet-stream", 3600)
 
 
-@routes.get("/health/live")
+@health.get("/health/live")
 async def live(request: web.Request) -> web.Response:
     """Tell that the process answers."""
     return web.json_response({"status": "live"})
 
 
-@routes.get("/health/ready")
+@health.get("/health/ready")
 async def ready(request: web.Request) -> web.Response:
     """Tell that the database answers too."""
     for site in request.app[SITES].values():

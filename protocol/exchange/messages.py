@@ -355,6 +355,11 @@ def parse(payload: bytes, *, receiver: Collection[Did], now: int) -> Message:
     return message
 
 
+def reread(payload: bytes) -> Message:
+    """Read a message that `parse` took when it arrived; it may have expired since."""
+    return Message.model_validate(json.loads(payload))
+
+
 def _check_inline(attachments: Sequence[Attachment]) -> None:
     total = 0
     for attachment in attachments:

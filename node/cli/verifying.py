@@ -1,0 +1,179 @@
+"""`lrx verify`: is this credential authentic and current, and on whose word?
+
+Exit status 0 valid, 1 invalid, 2 undetermined (the one missing fact is named), 3
+unreadable.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from protocol.rules.validation import Verification
+
+from adapters.baked import unwrap
+from node import verifying
+from node.cli.common import (
+    Exit,
+    UsageError,
+    complain,
+    language,
+    say,
+    settings_file,
+    show,
+)
+from node.context import system_clock
+from node.fetch import Fetcher, fetcher_for
+from node.handle import opened_at
+from node.registry import Archive, Live, Source
+from node.settings import SettingsError, load
+from node.store import peers as peer_store
+from node.texts.catalogue import text_or
+from protocol.errors import ProtocolError
+from protocol.identity.dids import Did
+
+_EXIT = {
+    "valid": Exit.VALID,
+    "invalid": Exit.INVALID,
+    "undetermined": Exit.UNDETERMINED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a verification stands on."""
+
+    source: Source
+    accreditations: tuple[bytes, ...]
+    anchors: tuple[Did, ...]
+    named: str
+    """Where it comes from, in words."""
+
+
+def add_parser(parser: ArgumentParser) -> None:
+    """Describe the arguments of `lrx verify`."""
+    parser.add_argument("file", type=Path, help="JSON, JWT, SD-JWT, PNG or SVG")
+    parser.add_argument(
+        "--policy",
+        choices=["authenticity", "recognition"],
+        help="default: recognition where there are trust anchors",
+    )
+    parser.add_argument(
+        "--at",
+        type=date.fromisoformat,
+        help="the day of the award to judge accreditation on; default: as stated",
+    )
+    parser.add_argument(
+        "--data", type=Path, help="a node's folder: verify from its archive, offline"
+    )
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(command=verify)
+
+
+async def verify(arguments: Namespace) -> int:
+    """Print every finding with its evidence, and the overall word."""
+    try:
+        octets = unwrap(arguments.file.read_bytes())
+    except OSError as error:
+        complain(f"{arguments.file}: {error.strerror}")
+        return Exit.UNREADABLE
+    except ProtocolError as error:
+        complain(f"{arguments.file}: {error}")
+        return Exit.UNREADABLE
+    async with _ground(arguments) as ground:
+        try:
+            verification, _ = await verifying.verify(
+                octets.strip(),
+                media_type=None,
+                source=ground.source,
+                accreditations=ground.accreditations,
+                anchors=ground.anchors,
+                at=system_clock(),
+                award_date=arguments.at,
+            )
+        except ProtocolError as error:
+            complain(f"{arguments.file} cannot be read as a credential: {error}")
+            return Exit.UNREADABLE
+    policy = arguments.policy or ("recognition" if ground.anchors else "authenticity")
+    return _report(verification, policy, ground, arguments)
+
+
+@asynccontextmanager
+async def _ground(arguments: Namespace) -> AsyncIterator[Ground]:
+    async with AsyncExitStack() as stack:
+        if arguments.data:
+            try:
+                settings = load(arguments.data / "node.toml")
+            except SettingsError as error:
+                raise UsageError(str(error)) from error
+            node = await stack.enter_async_context(opened_at(settings))
+            statements = await node.store.read(peer_store.organisation_credentials)
+            yield Ground(
+                Archive(node.store, datetime.now(UTC)),
+                tuple(statements),
+                settings.trust_anchors,
+                f"the archive in {arguments.data}",
+            )
+            return
+        file = settings_file(arguments)
+        if arguments.config or file.exists():
+            settings = load(file)
+            node = await stack.enter_async_context(opened_at(settings))
+            fetcher = fetcher_for(settings)
+            stack.push_async_callback(fetcher.close)
+            statements = await node.store.read(peer_store.organisation_credentials)
+            yield Ground(
+                Live(fetcher, system_clock),
+                tuple(statements),
+                settings.trust_anchors,
+                f"the web, with the anchors of {file}",
+            )
+            return
+        fetcher = Fetcher()
+        stack.push_async_callback(fetcher.close)
+        yield Ground(Live(fetcher, system_clock), (), (), "the web, no trust anchors")
+
+
+def _report(
+    verification: Verification, policy: str, ground: Ground, arguments: Namespace
+) -> int:
+    overall = str(verification.overall(policy))
+    findings = verification.findings
+    if arguments.json:
+        show(
+            {
+                "overall": overall,
+                "policy": policy,
+                "from": ground.named,
+                "findings": {
+                    name: {
+                        "result": str(finding.result),
+                        "reason": finding.reason,
+                        "evidence": finding.evidence,
+                    }
+                    for name, finding in findings.items()
+                },
+            }
+        )
+        return _EXIT[overall]
+    lang = language()
+    for name, finding in findings.items():
+        label = text_or(lang, f"finding.{name}", name)
+        result = text_or(lang, f"result.{finding.result}", str(finding.result))
+        say(f"{result:15} {label}: {finding.reason}")
+        for what, value in finding.evidence.items():
+            say(f"{'':15}   {what}: {value}")
+    word = text_or(lang, f"overall.{overall}", overall)
+    say(f"{word} (policy {policy}; from {ground.named})")
+    if overall == "undetermined":
+        for missing in verification.missing(policy):
+            say(f"missing: {missing}", *_supply(missing, arguments))
+    return _EXIT[overall]
+
+
+def _supply(missing: str, arguments: Namespace) -> list[str]:
+    if arguments.data is None:
+        return ["supply it with --data DIR (a node's folder) or --config node.toml"]
+    return ["it is not in this archive: let that node verify the credential once"]

@@ -1,0 +1,228 @@
+"""Writes down what a learner agreed to: policy, consent record, facts for the law.
+
+Everything here is made from one decision, so that the policy a recipient is held to,
+the record the learner can take away and what the privacy rules were asked about cannot
+say different things.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from node import outbox
+from node.context import NodeContext
+from node.holdings import Fields
+from node.outbox import Peer
+from node.store import consents, credentials, learners
+from node.store import peers as peer_store
+from protocol.credentials.claims_paths import parse_path
+from protocol.errors import UnexpectedMessageError
+from protocol.exchange.consent import Purpose, Status
+from protocol.exchange.consent_record import (
+    ConsentFacts,
+    Event,
+    Notice,
+    Party,
+    consent_record,
+)
+from protocol.exchange.envelope import message_digest
+from protocol.exchange.messages import policy_digest
+from protocol.exchange.odrl import Terms, policy
+from protocol.linked_data.jcs import canonical
+
+NOTICE_VERSION = "1"
+"""Raised when the words of the consent page change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What the learner agreed to, before it is stored."""
+
+    learner_id: str
+    peer: Peer
+    purpose: str
+    scope: Fields
+    not_after: datetime
+    max_uses: int
+    recipient_terms: Mapping[str, Any]
+    language: str
+    login_at: datetime
+    description: Mapping[str, str]
+    reference: str | None = None
+
+
+def grant(
+    connection: Connection, *, context: NodeContext, decided: Decided, at: datetime
+) -> str:
+    """Store a decision: request, scope, terms, grant; return the consent's id.
+
+    Raises:
+        UnexpectedMessageError: a consent to nothing.
+        GateError: the database refuses it.
+    """
+    if not decided.scope:
+        raise UnexpectedMessageError("a consent to nothing")
+    consent_id = outbox.next_id(connection, at)
+    consents.request(
+        connection,
+        id=consent_id,
+        version=1,
+        learner=decided.learner_id,
+        recipient=decided.peer.id,
+        purpose=decided.purpose,
+        not_before=at,
+        not_after=decided.not_after,
+        max_uses=decided.max_uses,
+    )
+    consents.add_scope(
+        connection, consent_id=consent_id, version=1, scope=decided.scope
+    )
+    agreement = policy(_terms(context, decided, consent_id))
+    consents.set_terms(
+        connection,
+        consent_id=consent_id,
+        version=1,
+        terms={
+            "recipient_terms": dict(decided.recipient_terms),
+            "policy": agreement,
+            "facts": _facts(connection, context, decided, at.date()),
+            "record": _record(connection, context, decided, consent_id, agreement, at),
+            "language": decided.language,
+            "decided_at": int(at.timestamp()),
+            "login_at": int(decided.login_at.timestamp()),
+        },
+    )
+    consents.grant(connection, consent_id=consent_id, version=1)
+    return consent_id
+
+
+def _pairwise(context: NodeContext, decided: Decided) -> str:
+    """Return the name a learner has towards one peer, and towards no other."""
+    named = f"{decided.learner_id} {decided.peer.id}"
+    return f"urn:lrx:learner:{context.vault.match_hash('pairwise', named)[:16].hex()}"
+
+
+def _terms(context: NodeContext, decided: Decided, consent_id: str) -> Terms:
+    terms = decided.recipient_terms
+    return Terms(
+        consent_id,
+        1,
+        _pairwise(context, decided),
+        str(decided.peer.did),
+        Purpose(decided.purpose),
+        until=decided.not_after,
+        countries=(terms["jurisdiction"],) if terms["jurisdiction"] else (),
+        retention_days=terms["retention_days"],
+        report_onward=True,
+    )
+
+
+def _facts(
+    connection: Connection, context: NodeContext, decided: Decided, on: date
+) -> dict[str, Any]:
+    """Return what the law packs are asked about: what was shown before the decision."""
+    terms = decided.recipient_terms
+    facts: dict[str, Any] = {
+        "source.country": context.settings.country,
+        "recipient.country": terms["jurisdiction"],
+        "purpose": decided.purpose,
+        "terms.retention_days": terms["retention_days"],
+        "terms.automated_decision": bool(terms.get("automated_decision")),
+        "terms.onward": bool(terms.get("onward")),
+        "terms.notice": True,
+        "terms.contact": True,
+        "scope.category": [],
+        "consent.given": True,
+        "consent.names_country": True,
+        "consent.names_recipient": True,
+        "consent.risk_explained": True,
+        "consent.describes_protection_system": True,
+        "consent.describes_recipient_measures": True,
+        "consent.explains_automated_decision": not terms.get("automated_decision"),
+        "consent.covers_onward": not terms.get("onward"),
+        "record.provision": True,
+        "record.receipt": True,
+        "provider.identified": True,
+        "provider.origin_stated": True,
+    }
+    record = learners.learner_record(
+        connection, vault=context.vault, learner_id=decided.learner_id
+    )
+    if record is not None and record.person.birth_date is not None:
+        facts["learner.age"] = _age(record.person.birth_date, on)
+    return facts
+
+
+def _age(born: date, on: date) -> int:
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+def _record(
+    connection: Connection,
+    context: NodeContext,
+    decided: Decided,
+    consent_id: str,
+    agreement: Mapping[str, Any],
+    at: datetime,
+) -> dict[str, Any]:
+    settings = context.settings
+    row = peer_store.peer(connection, id=decided.peer.id)
+    name = row.name if row else {}
+    kinds = {
+        one.id: one.kind
+        for one in credentials.records(connection, learner_id=decided.learner_id)
+    }
+    terms = decided.recipient_terms
+    events = (
+        Event(Status.REQUESTED, at, "recipient", "lrx"),
+        Event(Status.GRANTED, at, "learner", "portal, login by one-time link"),
+    )
+    manage = f"{settings.portal_origin}/learner/consents/{consent_id}"
+    return consent_record(
+        ConsentFacts(
+            id=consent_id,
+            version=1,
+            learner=_pairwise(context, decided),
+            source=Party(
+                str(context.did),
+                settings.name.model_dump(exclude_none=True),
+                "dpv:EducationalOrganisation",
+                settings.country,
+                settings.origin,
+                settings.privacy.contact,
+                settings.privacy.notice,
+            ),
+            recipient=Party(
+                str(decided.peer.did),
+                {"en": name.get("legal_name", "")},
+                "dpv:Organisation",
+                name.get("country", terms["jurisdiction"]),
+                str(decided.peer.did.domain or ""),
+                terms.get("contact", ""),
+                terms.get("notice", ""),
+            ),
+            purpose=Purpose(decided.purpose),
+            description=decided.description,
+            reference=decided.reference,
+            scope=[
+                (record, kinds.get(record, ""), parse_path(path))
+                for record, path in sorted(decided.scope)
+            ],
+            notice=Notice(
+                manage,
+                NOTICE_VERSION,
+                decided.language,
+                message_digest(canonical(dict(terms))),
+            ),
+            regimes=[*settings.privacy.regimes, *terms.get("regimes", [])],
+            retention_days=terms["retention_days"],
+            not_after=decided.not_after,
+            max_uses=decided.max_uses,
+            manage_url=manage,
+            policy_digest=policy_digest(agreement),
+            events=events,
+        )
+    )
