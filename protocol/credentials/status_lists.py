@@ -92,7 +92,7 @@ def set_bits(bits: bytes, indexes: Iterable[int]) -> bytes:
     return bytes(changed)
 
 
-def status_list_credential(  # noqa: PLR0913
+def status_list_credential(
     url: str,
     *,
     issuer: Did,

@@ -134,7 +134,7 @@ class _Grain(IntEnum):
     ELEMENTS = 2
 
 
-def issue(  # noqa: PLR0913
+def issue(
     claims: Mapping[str, Any],
     *,
     vct: str,

@@ -1,0 +1,194 @@
+"""Does a credential have the form its type demands?
+
+Checks what VC Data Model 2.0 and Open Badges 3.0 require (and, for documents that say
+they are of that version, VC Data Model 1.1), and that a record of ours has no unit the
+record model does not know. A type, a `vct` or a JSON-LD context that this node does not
+know is unknown, never good: what it means cannot be told. Contexts are compared, not
+processed; none is ever fetched.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from protocol.credentials.findings import Finding, Result
+from protocol.credentials.model import SecuredDocument
+from protocol.credentials.record_model import NAMESPACE, unknown_units
+from protocol.credentials.status_lists import CREDENTIAL_TYPE
+from protocol.credentials.vcdm import CREDENTIALS_CONTEXT
+
+ACCREDITATION_TYPES = frozenset(
+    {
+        "TrustAnchorDelegation",
+        "InstitutionAccreditationCredential",
+        "ProgrammeAccreditationCredential",
+        "RecognitionAuthorityCredential",
+        "CustodianshipCredential",
+    }
+)
+"""Statements about organisations (LRX 1.0, section "Who may say what")."""
+TRUST_CONTEXT = NAMESPACE + "ns/trust/1"
+FORMER_CONTEXT = "https://www.w3.org/2018/credentials/v1"
+"""Of VC Data Model 1.1."""
+
+_BADGES = frozenset({"OpenBadgeCredential", "AchievementCredential"})
+_OPEN_BADGES = re.compile(
+    r"https://purl\.imsglobal\.org/spec/ob/v3p0/(context(-3\.\d+\.\d+)?|extensions)\.json"
+)
+_OURS = re.compile(re.escape(NAMESPACE) + r"ns/[a-z-]+/1")
+_CONTEXTS = frozenset(
+    {
+        CREDENTIALS_CONTEXT,
+        FORMER_CONTEXT,
+        "https://w3id.org/security/data-integrity/v1",
+        "https://w3id.org/security/data-integrity/v2",
+        "https://w3id.org/security/suites/ed25519-2020/v1",
+        "https://w3id.org/security/multikey/v1",
+        "https://w3id.org/vc/status-list/2021/v1",
+    }
+)
+
+
+def schema(document: SecuredDocument) -> Finding:
+    """Find out whether a document has the form its type demands."""
+    faults = list(_sd_jwt(document) if document.is_sd_jwt else _vc(document.claims))
+    if (
+        not faults
+        and document.kind
+        and (document.is_sd_jwt or document.kind != "micro-credential")
+    ):
+        faults += _units(document, document.kind)
+    evidence: dict[str, Any] = {"types": list(document.types)}
+    if faults:
+        return Finding("schema", Result.INVALID, "; ".join(faults), evidence)
+    unknown = _unknown(document)
+    if unknown:
+        return Finding("schema", Result.UNKNOWN, unknown, evidence)
+    name = "SD-JWT VC" if document.is_sd_jwt else "VC Data Model"
+    reason = f"it has what {name} and its type require"
+    return Finding("schema", Result.VALID, reason, evidence)
+
+
+def _unknown(document: SecuredDocument) -> str | None:
+    """Say what of a document this node has no rules for."""
+    if document.is_sd_jwt:
+        if document.kind:
+            return None
+        return f"the vct {document.types[0]} is not one this node knows"
+    contexts = _listed(document.claims["@context"])
+    foreign = [
+        one
+        for one in contexts
+        if one not in _CONTEXTS
+        and not _OPEN_BADGES.fullmatch(one)
+        and not _OURS.fullmatch(one)
+    ]
+    if foreign:
+        return f"the context {foreign[0]} is not one this node knows"
+    special = [one for one in document.types if one != "VerifiableCredential"]
+    known = _BADGES | ACCREDITATION_TYPES | {CREDENTIAL_TYPE}
+    if special and not document.kind and known.isdisjoint(special):
+        return f"the type {special[0]} is not one this node knows"
+    return None
+
+
+def _sd_jwt(document: SecuredDocument) -> Iterator[str]:
+    for name in ("iss", "vct"):
+        if not isinstance(document.claims.get(name), str):
+            yield f"an SD-JWT VC without {name}"
+
+
+def _units(document: SecuredDocument, kind: str) -> Iterator[str]:
+    record = {n: v for n, v in document.record.items() if n not in ("id", "type")}
+    for path in unknown_units(kind, _shape(record)):
+        names = [str(one) for one in path if not isinstance(one, int)]
+        yield f"a {kind} has no {' '.join(names)}"
+
+
+def _shape(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record with one element for each list, which has what any has."""
+    shape: dict[str, Any] = dict(record)
+    for name, value in record.items():
+        if isinstance(value, list) and all(isinstance(one, dict) for one in value):
+            shape[name] = [{member: None for one in value for member in one}]
+    return shape
+
+
+def _vc(claims: Mapping[str, Any]) -> Iterator[str]:
+    contexts = _listed(claims.get("@context"))
+    types = _listed(claims.get("type"))
+    subjects = _listed(claims.get("credentialSubject"))
+    yield from _contexts(contexts)
+    if contexts[:1] == [FORMER_CONTEXT] and "issuanceDate" not in claims:
+        yield "a credential of VC Data Model 1.1 without issuanceDate"
+    if "VerifiableCredential" not in types or not all(map(_is_text, types)):
+        yield "its type does not include VerifiableCredential, or is not of texts"
+    if "id" in claims and not _is_text(claims["id"]):
+        yield "an id that is not a URL"
+    if not _is_text(_id_of(claims.get("issuer"))):
+        yield "no issuer with an id"
+    if not subjects or not all(isinstance(one, dict) and one for one in subjects):
+        yield "no credentialSubject that says anything"
+    for name in ("credentialStatus", "credentialSchema", "evidence", "termsOfUse"):
+        for one in _listed(claims.get(name)):
+            if not isinstance(one, dict) or not _listed(one.get("type")):
+                yield f"a {name} without a type"
+    if not _BADGES.isdisjoint(filter(_is_text, types)):
+        yield from _badge(claims, contexts, subjects)
+
+
+def _contexts(contexts: list[Any]) -> Iterator[str]:
+    if contexts[:1] not in ([CREDENTIALS_CONTEXT], [FORMER_CONTEXT]):
+        yield f"the first context is not {CREDENTIALS_CONTEXT}"
+    if not all(map(_is_text, contexts)):
+        yield "a context that is not a URL: an inline one may redefine any term"
+
+
+def _badge(
+    claims: Mapping[str, Any], contexts: list[Any], subjects: list[Any]
+) -> Iterator[str]:
+    """Check what Open Badges 3.0 requires of an AchievementCredential."""
+    if not any(isinstance(c, str) and _OPEN_BADGES.fullmatch(c) for c in contexts[1:2]):
+        yield "an Open Badge whose second context is not that of Open Badges 3.0"
+    if not _is_text(claims.get("id")):
+        yield "an Open Badge without an id"
+    if "validFrom" not in claims and "issuanceDate" not in claims:
+        yield "an Open Badge without validFrom"
+    issuer = claims.get("issuer")
+    if isinstance(issuer, dict) and "Profile" not in _listed(issuer.get("type")):
+        yield "an Open Badge whose issuer is not a Profile"
+    for subject in subjects:
+        if isinstance(subject, dict):
+            yield from _achievement(subject)
+
+
+def _achievement(subject: Mapping[str, Any]) -> Iterator[str]:
+    if "AchievementSubject" not in _listed(subject.get("type")):
+        yield "an Open Badge whose subject is not an AchievementSubject"
+    if not _is_text(subject.get("id")) and not _listed(subject.get("identifier")):
+        yield "an Open Badge whose subject has neither id nor identifier"
+    achievement = subject.get("achievement")
+    if not isinstance(achievement, dict):
+        yield "an Open Badge without an achievement"
+        return
+    if "Achievement" not in _listed(achievement.get("type")):
+        yield "an Open Badge whose achievement is not of the type Achievement"
+    for name in ("id", "name", "description"):
+        if not achievement.get(name):
+            yield f"an achievement without {name}"
+    if not isinstance(achievement.get("criteria"), dict):
+        yield "an achievement without criteria"
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _id_of(value: Any) -> Any:
+    return value.get("id") if isinstance(value, dict) else value
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)

@@ -1,0 +1,173 @@
+"""What verification finds, what it rests on, and what it still lacks.
+
+A verification is never one yes or no: each finding stands on its own, with its reason
+and its evidence, and a policy says which of them it needs (LRX 1.0, section
+"Verification result"). What is unknown is never taken for good.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from protocol.credentials.model import SecuredDocument
+from protocol.errors import DidError
+from protocol.identity.dids import Did, DidHistory, resolve_offline
+
+WantKind = Literal["did", "status", "accreditation"]
+Overall = Literal["valid", "invalid", "undetermined"]
+
+
+class Result(StrEnum):
+    """What one finding comes to."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not-applicable"
+
+
+AUTHENTICITY = (
+    "integrity",
+    "issuer_identified",
+    "key_at_signing",
+    "validity_period",
+    "status_now",
+    "schema",
+)
+"""Is it an authentic and current statement of its issuer?"""
+POLICIES: Mapping[str, tuple[str, ...]] = {
+    "authenticity": AUTHENTICITY,
+    "recognition": (*AUTHENTICITY, "issuer_accredited_at_award"),
+}
+"""The findings each policy requires."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found out, or not."""
+
+    name: str
+    result: Result
+    reason: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    """What the result rests on, fit for JSON."""
+
+    @property
+    def passes(self) -> bool:
+        """Tell whether a policy that requires it is content."""
+        return self.result in (Result.VALID, Result.NOT_APPLICABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Something that must be obtained before more can be found out."""
+
+    kind: WantKind
+    id: str
+    """A DID, the URL of a status list, or the DID an accreditation is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything gathered so far; the same evidence always gives the same findings."""
+
+    histories: Mapping[str, DidHistory] = field(default_factory=dict)
+    """By DID."""
+    status_lists: Mapping[str, bytes] = field(default_factory=dict)
+    """Status list credentials by URL."""
+    accreditations: Collection[bytes] = ()
+    """Credentials that say who may say what, in any order; none is trusted unseen."""
+    unobtainable: Mapping[Want, str] = field(default_factory=dict)
+    """What could not be had, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found out about one document."""
+
+    document: SecuredDocument
+    findings: Mapping[str, Finding]
+    wants: tuple[Want, ...] = ()
+    """What would tell more; without those known to be unobtainable."""
+
+    def overall(self, policy: str) -> Overall:
+        """Judge by a policy: valid only if all it requires is known to be good.
+
+        Raises:
+            KeyError: no such policy.
+        """
+        required = [self.findings.get(name) for name in POLICIES[policy]]
+        if any(one and one.result == Result.INVALID for one in required):
+            return "invalid"
+        if all(one and one.passes for one in required):
+            return "valid"
+        return "undetermined"
+
+    def missing(self, policy: str) -> tuple[str, ...]:
+        """Say which required findings are unknown, each with its reason."""
+        return tuple(
+            f"{name}: {finding.reason}" if finding else name
+            for name in POLICIES[policy]
+            if not (finding := self.findings.get(name))
+            or finding.result == Result.UNKNOWN
+        )
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """One course of questions: what is looked up, as of when, and what was lacking."""
+
+    evidence: Evidence
+    at: datetime
+    wants: dict[Want, None] = field(default_factory=dict)
+
+    def history(self, did: Did) -> DidHistory | str:
+        """Return the versions of a DID's document, or why they are not to be had."""
+        try:
+            document = resolve_offline(did)
+        except DidError as error:
+            return str(error)
+        if document is not None:
+            return DidHistory.of_document(document, datetime.min.replace(tzinfo=UTC))
+        history = self.evidence.histories.get(did)
+        if history is None:
+            return self.lack(Want("did", did))
+        if did not in history.dids and not is_same(did, history.did):
+            return f"what was found for {did} is the history of another DID"
+        return history
+
+    def status_list(self, url: str) -> bytes | str:
+        """Return a status list credential, or why it is not to be had."""
+        octets = self.evidence.status_lists.get(url)
+        return self.lack(Want("status", url)) if octets is None else octets
+
+    def lack(self, want: Want) -> str:
+        """Note that something is lacking and say so."""
+        reason = self.evidence.unobtainable.get(want)
+        if reason is not None:
+            return f"{_NAMES[want.kind]} {want.id} could not be obtained: {reason}"
+        self.wants[want] = None
+        return f"{_NAMES[want.kind]} {want.id} has not been obtained"
+
+
+_NAMES: Mapping[WantKind, str] = {
+    "did": "the DID document of",
+    "status": "the status list",
+    "accreditation": "a statement about",
+}
+
+
+def is_same(one: Did, other: Did) -> bool:
+    """Tell whether two DIDs name one party, perhaps before and after it moved."""
+    return one == other or (one.scid is not None and one.scid == other.scid)
+
+
+def worst(results: Iterable[Result]) -> Result:
+    """Combine by AND: one invalid makes all invalid, then one unknown all unknown."""
+    found = set(results)
+    for result in (Result.INVALID, Result.UNKNOWN, Result.VALID):
+        if result in found:
+            return result
+    return Result.NOT_APPLICABLE

@@ -1,0 +1,269 @@
+"""Is this an authentic and current statement of its issuer?
+
+The questions are asked in order, because each rests on the one before: whose document
+is it, which key held when it was signed, does each proof hold, is it within its dates,
+and only then, was it revoked. A document nobody vouches for must not choose what this
+node fetches.
+
+Pure: what would have to be fetched is named in `Verification.wants`; the caller obtains
+it and asks again. Follows LRX 1.0, section "Verification result". Whether the issuer
+may say what it says is for `protocol.rules`.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from protocol.credentials import conformance, revocation
+from protocol.credentials.findings import (
+    Evidence,
+    Finding,
+    Inquiry,
+    Result,
+    Verification,
+    is_same,
+    worst,
+)
+from protocol.credentials.model import SecuredDocument
+from protocol.credentials.proofs import StatedProof
+from protocol.credentials.signing_keys import key_at_signing
+from protocol.identity.dids import Did, DidHistory
+from protocol.securing import key_binding
+from protocol.securing.key_binding import Binding
+
+
+def verify(
+    document: SecuredDocument,
+    *,
+    evidence: Evidence,
+    at: datetime,
+    binding: Binding | None = None,
+) -> Verification:
+    """Find out whether `document` is authentic and current at `at`.
+
+    `binding` is what the holder was asked to sign; with it a missing or wrong proof of
+    the holder is a fault, without it only a wrong one is.
+    """
+    inquiry = Inquiry(evidence, at)
+    findings = authenticity(document, inquiry)
+    findings["status_now"] = status_now(document, findings, inquiry)
+    findings["holder_binding"] = _holder_binding(document, binding, at)
+    findings["time_evidence"] = _time_evidence(document)
+    findings["status_at"] = Finding(
+        "status_at",
+        Result.NOT_APPLICABLE,
+        "no other moment than that of status_now was asked about",
+    )
+    return Verification(document, findings, tuple(inquiry.wants))
+
+
+def authenticity(document: SecuredDocument, inquiry: Inquiry) -> dict[str, Finding]:
+    """Find out all that needs no status list."""
+    issuer, history = _issuer(document, inquiry)
+    judged = [_judge(proof, document, history, inquiry) for proof in document.proofs]
+    if not judged:
+        reason = "the document carries no proof"
+        integrity = Finding(
+            "integrity", Result.INVALID, reason, {"problem": "trust.unsigned"}
+        )
+        key = Finding("key_at_signing", Result.UNKNOWN, reason)
+    else:
+        integrity = _together("integrity", [one for one, _ in judged])
+        key = _together("key_at_signing", [one for _, one in judged])
+    found = (
+        integrity,
+        issuer,
+        key,
+        _validity_period(document, inquiry.at),
+        conformance.schema(document),
+    )
+    return {finding.name: finding for finding in found}
+
+
+def status_now(
+    document: SecuredDocument, findings: Mapping[str, Finding], inquiry: Inquiry
+) -> Finding:
+    """Find out whether the document was revoked or suspended."""
+    if not document.stated_status:
+        return Finding(
+            "status_now", Result.NOT_APPLICABLE, "the document names no status list"
+        )
+    if not _is_vouched_for(findings):
+        return Finding(
+            "status_now",
+            Result.UNKNOWN,
+            "not asked: who vouches for the document is not established",
+        )
+    issuer = document.issuer
+    assert issuer is not None  # noqa: S101 - it was identified
+    history = inquiry.history(issuer)
+    assert isinstance(history, DidHistory)  # noqa: S101 - the key came from it
+    found = [
+        _status(stated, issuer, history, inquiry) for stated in document.stated_status
+    ]
+    return _together("status_now", found)
+
+
+def _status(stated: Any, issuer: Did, history: DidHistory, inquiry: Inquiry) -> Finding:
+    """Judge one status entry by the list it names."""
+    place = revocation.place(stated)
+    if isinstance(place, Finding):
+        return place
+    named = {"list": place.list_url, "index": place.index, "purpose": place.purpose}
+    known = place.list_url in inquiry.evidence.status_lists
+    if not known and not revocation.is_tied(place.list_url, history):
+        reason = (
+            f"the status list {place.list_url} lies on an origin that is not tied to "
+            "the issuer, so it is not fetched"
+        )
+        return Finding("status_now", Result.UNKNOWN, reason, named)
+    octets = inquiry.status_list(place.list_url)
+    if isinstance(octets, str):
+        return Finding("status_now", Result.UNKNOWN, octets, named)
+    listed = revocation.read(octets)
+    if isinstance(listed, str):
+        return Finding("status_now", Result.INVALID, listed, named)
+    findings = authenticity(listed, inquiry)
+    return revocation.look_up(place, listed, findings, issuer, named)
+
+
+def _is_vouched_for(findings: Mapping[str, Finding]) -> bool:
+    names = ("integrity", "issuer_identified", "key_at_signing")
+    return all(findings[name].result == Result.VALID for name in names)
+
+
+def _issuer(
+    document: SecuredDocument, inquiry: Inquiry
+) -> tuple[Finding, DidHistory | None]:
+    """Find out who issued the document, and whether that is who signed it."""
+    named = {"issuer": document.issuer_id}
+    issuer = document.issuer
+    result, reason = _claimed(document)
+    if issuer is None or result != Result.VALID:
+        return Finding("issuer_identified", result, reason, named), None
+    history = inquiry.history(issuer)
+    if isinstance(history, str):
+        return Finding("issuer_identified", Result.UNKNOWN, history, named), None
+    if history.did != issuer:
+        named["now_known_as"] = str(history.did)
+    if not any(proof.verification_method for proof in document.proofs):
+        result, reason = Result.UNKNOWN, "no proof names a key of the issuer"
+    return Finding("issuer_identified", result, reason, named), history
+
+
+def _claimed(document: SecuredDocument) -> tuple[Result, str]:
+    """Tell whether issuer and signers claim to be one party, before any look-up."""
+    issuer = document.issuer
+    if not document.issuer_id:
+        return Result.INVALID, "the document names no issuer"
+    if issuer is None:
+        reason = f"the issuer {document.issuer_id} is not a DID this node can read"
+        return Result.UNKNOWN, reason
+    if document.claims.get("iss", issuer) != issuer:
+        return Result.INVALID, f"iss names another issuer than {issuer}"
+    for proof in document.proofs:
+        signer = proof.verification_method
+        if signer and not is_same(signer.did, issuer):
+            return Result.INVALID, f"the issuer is {issuer}, but {signer.did} signed"
+    return Result.VALID, f"{issuer} issued it, and the keys named are its own"
+
+
+def _judge(
+    proof: StatedProof,
+    document: SecuredDocument,
+    history: DidHistory | None,
+    inquiry: Inquiry,
+) -> tuple[Finding, Finding]:
+    """Judge one proof: does it hold, and might its key sign at that time?"""
+    key, at_signing = key_at_signing(
+        proof, issued_at=document.valid_from, history=history, at=inquiry.at
+    )
+    named = {"mechanism": proof.mechanism}
+    if proof.verification_method:
+        named["verification_method"] = str(proof.verification_method)
+    result, reason = Result.INVALID, proof.fault
+    if proof.fault is None:
+        result = Result.UNKNOWN
+        if proof.unsupported:
+            reason = f"{proof.mechanism} is a mechanism this node cannot judge"
+        elif key is None:
+            reason = "there is no key to verify the proof with"
+        elif proof.verify(key):
+            result, reason = Result.VALID, f"the {proof.mechanism} proof holds"
+        else:
+            result = Result.INVALID
+            reason = f"the {proof.mechanism} proof does not fit document and key"
+    return Finding("integrity", result, reason or "", named), at_signing
+
+
+def _validity_period(document: SecuredDocument, at: datetime) -> Finding:
+    named = {
+        bound.name: bound.at.isoformat() if bound.at else "unreadable"
+        for bound in (*document.starts, *document.ends)
+    }
+
+    def found(result: Result, reason: str) -> Finding:
+        return Finding("validity_period", result, reason, named)
+
+    for bound in (*document.starts, *document.ends):
+        if bound.at is None:
+            return found(Result.INVALID, f"{bound.name} is not a date that can be read")
+    for bound in document.starts:
+        if bound.at and at < bound.at:
+            reason = f"not valid before {bound.at.isoformat()} ({bound.name})"
+            return found(Result.INVALID, reason)
+    for bound in document.ends:
+        if bound.at and bound.at <= at:
+            reason = f"expired at {bound.at.isoformat()} ({bound.name})"
+            return found(Result.INVALID, reason)
+    if not document.ends:
+        return found(Result.VALID, "it states no end of its validity")
+    return found(Result.VALID, "the moment of judgement lies within its dates")
+
+
+def _holder_binding(
+    document: SecuredDocument, binding: Binding | None, at: datetime
+) -> Finding:
+    presented = document.sd_jwt
+    is_bound = "cnf" in document.claims
+
+    def found(result: Result, reason: str) -> Finding:
+        return Finding("holder_binding", result, reason)
+
+    if presented is None or (presented.key_binding is None and not binding):
+        if is_bound:
+            reason = "the credential is bound to a holder's key, who was not asked"
+            return found(Result.UNKNOWN, reason)
+        if binding:
+            return found(Result.INVALID, "a holder's proof is asked, none can be given")
+        return found(Result.NOT_APPLICABLE, "whoever has the credential may show it")
+    fault = key_binding.fault(presented, to=binding, at=at)
+    if fault:
+        return found(Result.INVALID, fault)
+    return found(Result.VALID, "the holder signed this presentation")
+
+
+def _time_evidence(document: SecuredDocument) -> Finding:
+    stated = next((p.signed_at for p in document.proofs if p.signed_at), None)
+    evidence: dict[str, Any] = {"level": "T0"}
+    if stated:
+        evidence["signed_at"] = stated.astimezone(UTC).isoformat()
+    return Finding(
+        "time_evidence",
+        Result.UNKNOWN,
+        "T0: when it was signed is stated by the signer only",
+        evidence,
+    )
+
+
+def _together(name: str, found: list[Finding]) -> Finding:
+    """Make one finding of several by AND, with the reasons of those that decide."""
+    if len(found) == 1:
+        return found[0]
+    result = worst(one.result for one in found)
+    reasons = [one.reason for one in found if one.result == result]
+    evidence = [
+        {"result": str(one.result), "reason": one.reason, **one.evidence}
+        for one in found
+    ]
+    return Finding(name, result, "; ".join(reasons), {"each": evidence})
