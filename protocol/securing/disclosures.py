@@ -26,6 +26,9 @@ DIGESTS = "_sd"
 ELEMENT = "..."
 ALGORITHM = "sha-256"
 
+_ELEMENT_PARTS = 2
+_CLAIM_PARTS = 3
+
 _ALWAYS_OPEN = REGISTERED - {"iat", "sub", "jti", "_sd_alg"}
 """What must not come from a disclosure: a holder could leave out the end date."""
 
@@ -50,14 +53,17 @@ class Disclosure(NamedTuple):
             content = parse_strict(from_base64url(text))
         except MalformedValueError as error:
             raise SecuringError(f"a disclosure that cannot be read: {error}") from error
-        match content:
-            case [str(), value]:
-                return cls(text, None, value)
-            case [str(), str(name), value]:
-                if name in (DIGESTS, ELEMENT):
-                    raise SecuringError(f"a disclosure of the reserved name {name}")
-                return cls(text, name, value)
-        raise SecuringError("a disclosure is an array of salt, name and value")
+        if isinstance(content, list) and all(
+            isinstance(one, str) for one in content[:-1]
+        ):
+            if len(content) == _ELEMENT_PARTS:
+                return cls(text, None, content[-1])
+            if len(content) == _CLAIM_PARTS and content[1] not in (DIGESTS, ELEMENT):
+                return cls(text, content[1], content[2])
+        raise SecuringError(
+            "a disclosure that is not an array of salt, name and value, or whose name "
+            "SD-JWT keeps for itself"
+        )
 
     @property
     def digest(self) -> str:
@@ -122,10 +128,7 @@ class _Unfolder:
         self.leaves: list[Leaf] = []
 
     def value(self, value: Any, path: Path, needs: frozenset[str]) -> Any:
-        if not isinstance(value, dict | list):
-            self.leaves.append(Leaf(path, value, needs))
-            return value
-        if not _has_digests(value):
+        if not isinstance(value, dict | list) or not _has_digests(value):
             self.leaves.append(Leaf(path, value, needs))
             return value
         # Disclosures can nest deeper than any one JSON text.
