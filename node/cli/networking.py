@@ -52,12 +52,13 @@ async def new_network(arguments: Namespace) -> int:
 async def prepare_homes(arguments: Namespace) -> int:
     """Make the homes of the repository's compose file, once."""
     folder: Path = arguments.folder
-    done = folder / "university-a" / "node.toml"
-    if done.exists():
-        say("the homes are there already")
-        return Exit.VALID
-    made = await world.create(folder, network.containers(), system_clock())
-    say(*(f"{member.key}: {member.portal_origin}" for member in made.members))
+    members = network.containers()
+    # Written last: homes that were only begun are made again from the start.
+    complete = folder / members[-1].key / "network-complete"
+    if not complete.exists():
+        await world.create(folder, members, system_clock())
+        complete.touch()
+    say(*(f"{m.key}: {m.portal_origin}" for m in members if m.kind != "stranger"))
     return Exit.VALID
 
 

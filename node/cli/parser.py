@@ -16,7 +16,7 @@ from protocol.errors import ProtocolError
 _COMMANDS = {
     "init": "setup:add_parser",
     "serve": "serving:add_serve",
-    "ready": "serving:add_ready",
+    "ready": "readiness:add_parser",
     "migrate": "serving:add_migrate",
     "demo": "demonstration:add_parser",
     "network": "networking:add_parser",

@@ -3,40 +3,17 @@
 import asyncio
 import signal
 from argparse import ArgumentParser, Namespace
-from http import HTTPStatus
-
-import aiohttp
 
 from node.app import Running
 from node.cli.common import Exit, UsageError, read_settings, say, settings_file
 from node.identity import KeystoreError
 from node.logs import configure
-from node.settings import address
 from node.store.migrate import upgrade as migrate
 
 
 def add_serve(parser: ArgumentParser) -> None:
     """Describe the arguments of `lrx serve`."""
     parser.set_defaults(command=serve)
-
-
-def add_ready(parser: ArgumentParser) -> None:
-    """Describe the arguments of `lrx ready`."""
-    parser.set_defaults(command=ready)
-
-
-async def ready(arguments: Namespace) -> int:
-    """Ask the running node whether it answers."""
-    host, port = address(read_settings(arguments).portal_listen)
-    url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/health/ready"  # noqa: S104 - compared, not bound
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session,
-            session.get(url) as response,
-        ):
-            return Exit.VALID if response.status == HTTPStatus.OK else Exit.INVALID
-    except (aiohttp.ClientError, TimeoutError):
-        return Exit.INVALID
 
 
 def add_migrate(parser: ArgumentParser) -> None:

@@ -1,8 +1,10 @@
 """`lrx network new`: a network of any size as a compose project of its own."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from node.context import system_clock
 from node.demo import seeding
@@ -11,6 +13,7 @@ from node.demo.world import Member, World, create
 MOST = 40
 """Nodes in one network; each takes some 100 MiB."""
 SUBNET = "172.31.252"
+PROXY = 2
 FIRST_ADDRESS = 11
 FIRST_PORT = 8201
 
@@ -27,12 +30,16 @@ async def new(
     """Write homes and `docker-compose.yml` below `folder`; return what to type next."""
     members = tuple(_members(universities, authorities, accreditors))
     world = await create(folder / "nodes", members, system_clock())
-    for number, member in enumerate(m for m in members if m.kind == "university"):
-        await seeding.seed(world, member.key, students=students, seed=number + 1)
+    sources = [m for m in members if m.kind == "university"]
+    lines = []
+    for number, member in enumerate(sources, 1):
+        cohort = await seeding.seed(world, member.key, students=students, seed=number)
+        lines.append(f"{member.key}: {cohort.issued} credentials issued")
     await seeding.introduce_all(world)
     (folder / "docker-compose.yml").write_text(_compose(world, image), encoding="utf-8")
     return [
-        f"{len(members)} nodes and the council in {folder}",
+        *lines,
+        f"{len(members)} nodes and the council in {folder}; next:",
         f"docker build -t {image} -f config/Dockerfile .   (in the LRX sources)",
         f"docker compose -f {folder / 'docker-compose.yml'} up -d --wait",
         *(f"{m.name['en']}: {m.portal_origin}" for m in members),
@@ -73,36 +80,11 @@ def _members(universities: int, authorities: int, accreditors: int) -> Iterator[
 
 def _compose(world: World, image: str) -> str:
     """Write the compose file; JSON is YAML, so nothing needs quoting rules."""
-    services = {}
-    for number, member in enumerate(world.members):
-        services[member.key] = {
-            "image": image,
-            "pull_policy": "never",
-            "user": "0:0",
-            "read_only": True,
-            "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges:true"],
-            "tmpfs": ["/tmp:size=16m"],  # noqa: S108 - inside the container
-            "command": ["--config", f"/nodes/{member.key}/node.toml", "serve"],
-            "volumes": [
-                f"./nodes/{member.key}:/nodes/{member.key}",
-                "./nodes/council:/nodes/council",
-            ],
-            "networks": {
-                "nodes": {"ipv4_address": f"{SUBNET}.{FIRST_ADDRESS + number}"},
-                "portals": {},
-            },
-            "ports": [f"127.0.0.1:{FIRST_PORT + number}:8080"],
-            "healthcheck": {
-                "test": ["CMD", "lrx", "--config", f"/nodes/{member.key}/node.toml"]
-                + ["ready"],
-                "interval": "3s",
-                "timeout": "3s",
-                "retries": 20,
-            },
-        }
     project = {
-        "services": services,
+        "services": {
+            **{m.key: _node(world, m, image) for m in world.members},
+            "proxy": _proxy(world, image),
+        },
         "networks": {
             "nodes": {
                 "internal": True,
@@ -112,3 +94,52 @@ def _compose(world: World, image: str) -> str:
         },
     }
     return json.dumps(project, indent=1, ensure_ascii=False) + "\n"
+
+
+def _node(world: World, member: Member, image: str) -> dict[str, Any]:
+    """Describe one node: its own home, and those whose documents it serves."""
+    settings = world.settings[member.key]
+    homes = [member.key, *(hosted.home.name for hosted in settings.hosted)]
+    file = f"/nodes/{member.key}/node.toml"
+    return _confined(image) | {
+        # The homes were made by whoever ran this command, and are theirs alone.
+        "user": f"{os.getuid()}:{os.getgid()}",
+        "command": ["--config", file, "serve"],
+        "volumes": [f"./nodes/{home}:/nodes/{home}" for home in homes],
+        "networks": {"nodes": {"ipv4_address": _host(member.reached_at)}},
+        "healthcheck": {
+            "test": ["CMD", "lrx", "--config", file, "ready"],
+            "interval": "10s",
+            "timeout": "10s",
+            "start_period": "60s",
+            "retries": 6,
+        },
+    }
+
+
+def _proxy(world: World, image: str) -> dict[str, Any]:
+    """Describe what hands connections from this machine on to the portals."""
+    ports = {m.portal_origin.rpartition(":")[2]: m for m in world.members}
+    portals = (f"{port}={_host(m.reached_at)}:8080" for port, m in ports.items())
+    return _confined(image) | {
+        "command": ["network", "proxy"],
+        "environment": {"LRX_PORTALS": ",".join(portals)},
+        "networks": {"nodes": {"ipv4_address": f"{SUBNET}.{PROXY}"}, "portals": {}},
+        "ports": [f"127.0.0.1:{port}:{port}" for port in ports],
+    }
+
+
+def _confined(image: str) -> dict[str, Any]:
+    return {
+        "image": image,
+        "pull_policy": "never",
+        "restart": "unless-stopped",
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "tmpfs": ["/tmp:size=16m"],  # noqa: S108 - inside the container
+    }
+
+
+def _host(place: str) -> str:
+    return place.rpartition(":")[0]
