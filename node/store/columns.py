@@ -5,11 +5,15 @@ stored as whatever it happens to be.
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_SECOND = timedelta(seconds=1)
 
 
 class Moment(TypeDecorator[datetime]):
@@ -65,4 +69,4 @@ def seconds(moment: datetime) -> int:
     """
     if moment.tzinfo is None:
         raise ValueError("a moment without a time zone")
-    return int(moment.timestamp() // 1)
+    return (moment - _EPOCH) // _SECOND

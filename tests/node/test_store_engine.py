@@ -114,8 +114,10 @@ async def test_a_database_of_another_release_does_not_open(url, path):
         ["create trigger quiet after insert on release begin select 1; end"],
         [
             "drop trigger audit_frozen",
-            "create trigger audit_frozen before update on audit_event begin "
-            + "select raise(ignore); end",
+            (
+                "create trigger audit_frozen before update on audit_event begin "
+                "select raise(ignore); end"
+            ),
         ],
     ],
 )
