@@ -30,6 +30,9 @@ from protocol.exchange.messages import Message
 from protocol.exchange.record_bodies import RecordAmend, RecordDeliver
 from protocol.rules.validation import Evidence, Verification
 
+MEDIA_TYPES = {"dc+sd-jwt": "application/dc+sd-jwt", "ldp_vc": "application/vc"}
+"""Media type of each format as LRX names it."""
+
 Effect = Callable[[Connection], object]
 """One transaction's worth of work."""
 
@@ -129,7 +132,9 @@ class Actor:
         if envelope.message_digest(octets) != digest:
             return Judged(item_id, octets, None, "the digest is not that of the item")
         try:
-            verification, evidence = await self.gathered(octets, format_, fresh=fresh)
+            verification, evidence = await self.gathered(
+                octets, MEDIA_TYPES.get(format_, format_), fresh=fresh
+            )
         except ProtocolError as error:
             return Judged(item_id, octets, None, str(error))
         return Judged(item_id, octets, verification, status_lists=evidence.status_lists)

@@ -2,13 +2,15 @@
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, select
 
 from node.demo.browser import Browser, Page
 from node.demo.stage import Stage, expect
 from node.handle import Node
-from node.store import audit, exchanges, messages
+from node.matching import STUDENT_NUMBER, number_value
+from node.store import audit, credentials, exchanges, learners, messages
 from node.store.tables import delivery, delivery_item, outbox, request
 from protocol.exchange import envelope
 from protocol.identity.multibase import from_base64url
@@ -91,7 +93,7 @@ async def consent(stage: Stage) -> None:
 async def enter(browser: Browser, link: str) -> Page:
     """Follow a login link: look at it, then use it up."""
     page = await browser.get(link)
-    return await browser.submit(page, link[len(browser.origin) :])
+    return await browser.submit(page, urlsplit(link).path)
 
 
 async def _ask(stage: Stage, number: str, dcql: str) -> str:
@@ -273,8 +275,7 @@ async def push(stage: Stage) -> None:
     )
     async with stage.browser("university-a", "en") as browser:
         await enter(browser, link)
-        page = await browser.get("/learner/share/send")
-        record = _record_of(page, "transcript")
+        record = await record_of(stage, "transcript")
         page = await browser.get(
             f"/learner/share/send?recipient={recipient}&purpose=admission"
             f"&record={record}"
@@ -300,15 +301,20 @@ async def push(stage: Stage) -> None:
     stage.narrator.note("transcript (push)", "university-a", "university-b", overall)
 
 
-def _record_of(page: Page, kind: str) -> str:
-    """Return the id of the English record of `kind` among those on offer."""
-    for label in page.tree.iter("label"):
-        words = " ".join(label.text_content().split()).lower()
-        boxes = [i for i in label.iter("input") if i.get("name") == "record"]
-        if boxes and kind in words:
-            return str(boxes[0].get("value"))
-    expect(False, f"no {kind} is on offer: {page.text[:600]}")  # noqa: FBT003
-    return ""
+async def record_of(stage: Stage, kind: str) -> str:
+    """Return the id of the graduate's record of one kind."""
+    number = stage.facts["cast"]["graduate"]
+    async with stage.open("university-a") as node:
+        return await node.store.read(_record_of, node, number, kind)
+
+
+def _record_of(connection: Connection, node: Node, number: str, kind: str) -> str:
+    hashed = node.context.vault.match_hash(STUDENT_NUMBER, number_value(number))
+    learner_id = learners.learners_by_hash(connection, hashes=[hashed])[hashed][0]
+    held = credentials.current(
+        connection, vault=node.context.vault, learner_id=learner_id
+    )
+    return next(one.record_id for one in held if one.kind == kind)
 
 
 def _last_in(connection: Connection) -> str | None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from node import outbox as composing
 from node.context import NodeContext, system_clock
-from node.demo.exchange import DCQL, enter
+from node.demo.exchange import DCQL, enter, record_of
 from node.demo.processes import Processes
 from node.demo.stage import Stage, expect
 from node.fetch import MESSAGE, Answer, Fetcher, FetchError, fetcher_for
@@ -205,8 +205,7 @@ async def _after_the_withdrawal(stage: Stage) -> None:
     )
     async with stage.browser("university-a", "en") as browser:
         await enter(browser, link)
-        page = await browser.get("/learner/share/code")
-        record = _record_id(page.tree)
+        record = await record_of(stage, "diploma-supplement")
         page = await browser.get(
             f"/learner/share/code?recipient={recipient}&purpose=employment"
             f"&record={record}"
@@ -242,12 +241,6 @@ async def _after_the_withdrawal(stage: Stage) -> None:
         "the employer asks after the withdrawal: 202, and nothing goes out"
     )
     stage.narrator.note("record/query", "employer", "university-a", "202, no release")
-
-
-def _record_id(tree: Any) -> str:
-    boxes = tree.xpath("//input[@name='record']/@value")
-    expect(boxes, "no record is on offer")
-    return str(boxes[0])
 
 
 def _last_consent(connection: Connection, recipient: str) -> str:
