@@ -8,8 +8,6 @@ database refuses to change it.
 LRX 1.0, section "Audit log". The tree is `protocol.exchange.merkle_log`.
 """
 
-# ruff: noqa: PLR0913 - each keyword is a column
-
 import json
 import secrets
 from collections.abc import Mapping
