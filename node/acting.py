@@ -251,7 +251,7 @@ _TAKEN: dict[str, Callable[[Connection, Actor, Arrival], object]] = {
     "record/query": lambda c, n, a: sharing.take_query(
         c, context=n.context, message=a.message, peer=a.peer
     ),
-    "record/status": lambda c, n, a: requesting.take_status(c, message=a.message),
+    "record/status": lambda c, _, a: requesting.take_status(c, message=a.message),
     "record/offer": lambda c, n, a: requesting.take_offer(
         c, context=n.context, message=a.message, peer=a.peer, at=a.at
     ),
@@ -267,5 +267,5 @@ _TAKEN: dict[str, Callable[[Connection, Actor, Arrival], object]] = {
     "erasure/report": lambda c, n, a: delivering.take_report(
         c, context=n.context, message=a.message, at=a.at
     ),
-    "report-problem": lambda c, n, a: requesting.take_problem(c, message=a.message),
+    "report-problem": lambda c, _, a: requesting.take_problem(c, message=a.message),
 }

@@ -29,5 +29,5 @@ class NodeContext:
 
     @property
     def did(self) -> Did:
-        """This institution's DID."""
+        """The institution's DID."""
         return self.identity.did

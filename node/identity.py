@@ -1,4 +1,4 @@
-"""This node's DID, its keys and its DID log.
+"""The DID of this node, its keys and its DID log.
 
 A keystore is a folder with one file per key job (LRX 1.0, "Identity and keys"), each a
 private JWK with mode 0600. A file that others can read stops the node: a key somebody
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from protocol.errors import ProtocolError
 from protocol.exchange import did_log
-from protocol.identity.dids import Did, DidUrl, node_document
+from protocol.identity.dids import Did, DidUrl, Relationship, node_document
 from protocol.identity.keys import DecryptionKey, LocalSigningKey
 
 LOG_FILE = "did.jsonl"
@@ -141,11 +141,12 @@ def load(folder: Path, did: Did) -> Identity:
         vault=bytes.fromhex(_read(folder, "vault")["k"]),
         log=log,
     )
-    for url, relationship, key in (
+    uses: tuple[tuple[DidUrl, Relationship, LocalSigningKey], ...] = (
         (identity.message_kid, "authentication", identity.message_key),
         (identity.eddsa_kid, "assertionMethod", identity.eddsa),
         (identity.es256_kid, "assertionMethod", identity.es256),
-    ):
+    )
+    for url, relationship, key in uses:
         stated = document.key_for(url, relationship)
         if stated is None or stated.multikey() != key.verification_key.multikey():
             raise KeystoreError(

@@ -54,7 +54,7 @@ class Sender:
             service = document.lrx_service()
             keys = document.encryption_keys()
             if service is None or not keys:
-                raise DidError(f"{peer} names no endpoint or no encryption key")
+                return Outcome(0, "unreachable", "no endpoint or no encryption key")
             kid, key = next(iter(keys.items()))
             body = envelope.encrypt(jws, to=key, kid=kid)
             return await self.post(

@@ -9,13 +9,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from protocol.rules import trust
-from protocol.rules.trust import Standing
-from protocol.rules.validation import Evidence, Verification, Want, assess
-
 from node.registry import Source
 from protocol.errors import DidError
 from protocol.identity.dids import Did, DidHistory
+from protocol.rules import statements, trust
+from protocol.rules.trust import Standing
+from protocol.rules.validation import Evidence, Verification, Want, assess
 
 ROUNDS = 12
 """More than a chain of accreditation may be long; a bound, not a budget."""
@@ -110,7 +109,7 @@ async def check_organisation(
     for _ in range(ROUNDS):
         found: Standing = trust.standing(
             did,
-            types={trust.INSTITUTION, trust.AUTHORITY, trust.DELEGATION},
+            types={statements.INSTITUTION, statements.AUTHORITY, statements.DELEGATION},
             on=at.date(),
             evidence=gathered.evidence(),
             anchors=anchors,

@@ -235,7 +235,7 @@ async def _cost(world: World, source: int, rounds: Sequence[Round]) -> dict[str,
 def _figures(
     rounds: Sequence[Round], half: Round, cost: dict[str, Any]
 ) -> list[Figure]:
-    conditions = {
+    conditions: dict[str, Any] = {
         "transport": "HTTP over TLS, loopback",
         "databases": "SQLite, WAL, synchronous=FULL",
         "consent": "grant given beforehand, a fresh learner each",
@@ -303,11 +303,7 @@ def _figures(
             "ms",
             conditions=both,
         ),
-        Figure(
-            "message bytes per exchange", cost["wire"] / per, "B", conditions=both
-        ),
-        Figure(
-            "stored bytes per exchange", cost["stored"] / per, "B", conditions=both
-        ),
+        Figure("message bytes per exchange", cost["wire"] / per, "B", conditions=both),
+        Figure("stored bytes per exchange", cost["stored"] / per, "B", conditions=both),
     ]
     return figures

@@ -55,11 +55,11 @@ async def import_(arguments: Namespace) -> int:
         async with opened(arguments) as node:
             if arguments.catalogue:
                 await _catalogue(node, arguments.catalogue, arguments)
-            reports = []
-            if prepared:
-                reports.append(await _tables(node, prepared, dry=arguments.dry_run))
-            for file in documents:
-                reports.append(await _elmo(node, file, arguments))
+            reports = [
+                await _tables(node, prepared, dry=arguments.dry_run)
+                for _ in prepared[:1]
+            ]
+            reports += [await _elmo(node, file, arguments) for file in documents]
     except SourceError as error:
         raise UsageError(f"{error}. Nothing was stored.") from error
     for report in reports:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from protocol.rules.validation import Verification
-
 from adapters.baked import unwrap
 from node import verifying
 from node.cli.common import (
@@ -33,6 +31,7 @@ from node.store import peers as peer_store
 from node.texts.catalogue import text_or
 from protocol.errors import ProtocolError
 from protocol.identity.dids import Did
+from protocol.rules.validation import Verification
 
 _EXIT = {
     "valid": Exit.VALID,

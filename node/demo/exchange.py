@@ -129,7 +129,7 @@ async def _withheld_value(stage: Stage, thread: str) -> str:
 
 
 async def deliver(stage: Stage) -> None:
-    """It arrives: verified at the award date, receipted, and nothing more than agreed."""
+    """It arrives: verified at the award date, receipted, nothing more than agreed."""
     thread = stage.facts["thread"]
 
     async def received() -> str | None:
@@ -259,11 +259,8 @@ def _everything(connection: Connection, node: Node) -> list[tuple[str, str]]:
 
 def decoded(octets: bytes) -> list[str]:
     """Return every base64url part of an SD-JWT as text, where it is text."""
-    texts = []
-    for part in octets.decode(errors="replace").replace(".", "~").split("~"):
-        if part:
-            texts.append(from_base64url(part).decode(errors="replace"))
-    return texts
+    parts = octets.decode(errors="replace").replace(".", "~").split("~")
+    return [from_base64url(p).decode(errors="replace") for p in parts if p]
 
 
 async def push(stage: Stage) -> None:

@@ -45,7 +45,7 @@ async def import_(stage: Stage) -> None:
     again = json.loads(await stage.lrx("university-a", *words))
     expect(
         (again["kept"], again["changed"]) == (0, 0),
-        f"the same import again changed {again['kept']} and {again['changed']} learners",
+        f"the same import again changed {again['kept']} + {again['changed']} learners",
     )
     stage.narrator.say("the same import again changed nothing")
     await _import_b(stage)

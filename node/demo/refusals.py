@@ -278,20 +278,26 @@ def _statements(known: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         (
             "a release without consent",
-            "insert into release select "
-            f"'{fresh}', consent_id, consent_version, learner, 'somebody', purpose, "
-            f"payload_digest, null, unixepoch() from release where id='{id_}'",
+            (
+                "insert into release select "
+                f"'{fresh}', consent_id, consent_version, learner, 'somebody', "
+                f"purpose, payload_digest, null, unixepoch() from release where id='{id_}'"
+            ),
         ),
         (
             "a second use of a consent for one",
-            "insert into release select "
-            f"'{fresh}', consent_id, consent_version, learner, recipient, purpose, "
-            f"payload_digest, null, unixepoch() from release where id='{id_}'",
+            (
+                "insert into release select "
+                f"'{fresh}', consent_id, consent_version, learner, recipient, purpose, "
+                f"payload_digest, null, unixepoch() from release where id='{id_}'"
+            ),
         ),
         (
             "one more field in a scope",
-            "insert into consent_scope values "
-            f"('{consent_id}', 1, 'r', '[\"holder\",\"birth_date\"]')",
+            (
+                "insert into consent_scope values "
+                f"('{consent_id}', 1, 'r', '[\"holder\",\"birth_date\"]')"
+            ),
         ),
         (
             "a withdrawn consent made live",

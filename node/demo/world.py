@@ -7,14 +7,14 @@ the others reach it.
 
 import contextlib
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
 from node.demo.authority import RunAuthority
 from node.founding import Plan, create_node
-from node.handle import opened_at
+from node.handle import Node, opened_at
 from node.services import accrediting
 from node.settings import Settings, load
 
@@ -140,45 +140,18 @@ def _emptied(home: Path) -> Path:
 async def _accredit(world: World, accreditor: Member, at: datetime) -> None:
     """The council delegates; accreditor and council say who is what."""
     council, agency = world.settings[COUNCIL], world.settings[accreditor.key]
-    statements: list[bytes] = []
     async with opened_at(council) as node:
-        statements.append(
-            await node.store.write(
-                accrediting.delegate,
-                context=node.context,
-                subject=agency.did,
-                legal_name=agency.legal_name,
-                country=agency.country,
-                effective=EFFECTIVE,
-                at=at,
-            )
-        )
-        for member in _of(world.members, "authority"):
-            statements.append(
-                await node.store.write(
-                    accrediting.recognise_authority,
-                    context=node.context,
-                    subject=world.settings[member.key].did,
-                    legal_name=member.name["en"],
-                    country=member.country,
-                    effective=EFFECTIVE,
-                    at=at,
-                )
-            )
+        statements = [await _state(node, accrediting.delegate, accreditor, world, at)]
+        statements += [
+            await _state(node, accrediting.recognise_authority, member, world, at)
+            for member in _of(world.members, "authority")
+        ]
         await node.store.write(accrediting.publish, context=node.context, at=at)
     async with opened_at(agency) as node:
-        for member in _of(world.members, "university"):
-            statements.append(
-                await node.store.write(
-                    accrediting.accredit_institution,
-                    context=node.context,
-                    subject=world.settings[member.key].did,
-                    legal_name=member.name["en"],
-                    country=member.country,
-                    effective=EFFECTIVE,
-                    at=at,
-                )
-            )
+        statements += [
+            await _state(node, accrediting.accredit_institution, member, world, at)
+            for member in _of(world.members, "university")
+        ]
         await node.store.write(accrediting.publish, context=node.context, at=at)
     for member in world.members:
         if member.kind in {"university", "authority", "accreditor"}:
@@ -187,6 +160,20 @@ async def _accredit(world: World, accreditor: Member, at: datetime) -> None:
                     await node.store.write(
                         accrediting.keep, context=node.context, octets=statement, at=at
                     )
+
+
+async def _state(
+    node: Node, state: Callable[..., bytes], member: Member, world: World, at: datetime
+) -> bytes:
+    return await node.store.write(
+        state,
+        context=node.context,
+        subject=world.settings[member.key].did,
+        legal_name=member.name["en"],
+        country=member.country,
+        effective=EFFECTIVE,
+        at=at,
+    )
 
 
 def _of(members: Iterable[Member], kind: str) -> list[Member]:

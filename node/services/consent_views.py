@@ -4,8 +4,6 @@ An object of somebody else raises the same error as one that never was, after th
 look into the store. Nothing is written.
 """
 
-# ruff: noqa: PLR0913 - each keyword is a choice of the learner
-
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime

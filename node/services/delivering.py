@@ -1,8 +1,8 @@
 """Sends what earlier transactions promised, and takes the answers.
 
-Every attempt that carries learner data is a dispatch first (`node.gate`). Retries follow
-LRX 1.0, section "Delivery semantics": only a signed answer changes anything; one slow
-peer holds nobody else back.
+Every attempt that carries learner data is a dispatch first (`node.gate`). Retries
+follow LRX 1.0, section "Delivery semantics": only a signed answer changes anything;
+one slow peer holds nobody else back.
 """
 
 import secrets

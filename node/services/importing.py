@@ -149,7 +149,7 @@ def import_files(
     return import_prepared(connection, vault, prepared=prepared, at=at, dry_run=dry_run)
 
 
-def import_prepared(  # noqa: PLR0913
+def import_prepared(
     connection: Connection,
     vault: Vault,
     *,
@@ -332,7 +332,7 @@ class CatalogueReport:
     dry_run: bool
 
 
-def import_catalogue(  # noqa: PLR0913
+def import_catalogue(
     connection: Connection,
     vault: Vault,
     *,
@@ -371,7 +371,7 @@ class ElmoReport:
     verdict: Verdict
 
 
-def import_elmo(  # noqa: PLR0913
+def import_elmo(
     connection: Connection,
     vault: Vault,
     *,

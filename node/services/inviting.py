@@ -5,8 +5,6 @@ use within 15 minutes. Whoever uses it gets a session, whose token is kept in th
 way. How long a login is fresh enough to give records away is for `consenting` to say.
 """
 
-# ruff: noqa: PLR0913 - each keyword is a fact of the invitation
-
 import hashlib
 import secrets
 from dataclasses import dataclass

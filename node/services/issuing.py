@@ -9,8 +9,6 @@ nothing; what has changed is issued as the next version, and the one before is r
 as `superseded`. A record that lacks an item is not issued, and nobody fills the gap.
 """
 
-# ruff: noqa: PLR0913 - each keyword is a fact the decision needs
-
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -190,7 +188,7 @@ def publish_status_lists(
 def programmes(
     connection: Connection,
     *,
-    context: NodeContext,  # noqa: ARG001 - every use case is handed it
+    context: NodeContext,
 ) -> list[tuple[str, Text]]:
     """Return key and name of every programme of the catalogue in use."""
     catalogue = documents.current_catalogue(connection)

@@ -4,8 +4,6 @@ An object of somebody else raises the same error as one that never was, after th
 look into the store.
 """
 
-
-
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -38,6 +38,8 @@ class Field:
     """What tells entries of a list apart: the title of the course."""
     group_index: int = 0
     """The place of the field's group in the record."""
+    order: int = 0
+    """The place of the claim among those asked for."""
 
     @property
     def listed(self) -> bool:
@@ -143,8 +145,9 @@ def _fields(part: _Part) -> list[Field]:
             unit,
             claim=format_path(wanted.path),
             required=not wanted.optional,
+            order=order,
         )
-        for wanted in part.choice.fields
+        for order, wanted in enumerate(part.choice.fields)
         for unit in wanted.units
     ]
 
@@ -174,9 +177,20 @@ def _record(credential: Credential) -> Record:
 
 def fields_of(record_id: str, claims: Mapping[str, Any]) -> tuple[Field, ...]:
     """List every unit of a record, each entry of a list under one switch."""
+    units = leaves(claims)
+    orders = {
+        pattern: n for n, pattern in enumerate(dict.fromkeys(map(_pattern, units)))
+    }
     return tuple(
-        _field(record_id, claims, unit, claim=_pattern(unit), required=False)
-        for unit in leaves(claims)
+        _field(
+            record_id,
+            claims,
+            unit,
+            claim=_pattern(unit),
+            required=False,
+            order=orders[_pattern(unit)],
+        )
+        for unit in units
     )
 
 
@@ -195,6 +209,7 @@ def _field(
     *,
     claim: str,
     required: bool,
+    order: int,
 ) -> Field:
     value: Any = claims
     element: Any = None
@@ -204,7 +219,7 @@ def _field(
             element = value
     beside = str(element.get("title", "")) if isinstance(element, Mapping) else ""
     place = list(claims).index(str(unit[0]))
-    return Field(record_id, unit, value, claim, required, beside, place)
+    return Field(record_id, unit, value, claim, required, beside, place, order)
 
 
 def _pattern(unit: Path) -> str:

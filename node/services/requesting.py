@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from protocol.rules.validation import Verification
 from sqlalchemy import Connection
 
 from node import outbox
@@ -33,6 +32,7 @@ from protocol.exchange.record_bodies import (
     RecordStatus,
 )
 from protocol.identity.multibase import as_base64url
+from protocol.rules.validation import Verification
 
 TOMBSTONE_LIFETIME = timedelta(days=80)
 POLICY = "recognition"

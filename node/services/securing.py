@@ -1,7 +1,5 @@
 """A drafted record → both secured forms, stored in a place of a status list."""
 
-# ruff: noqa: PLR0913 - each keyword is a fact the credential states
-
 import secrets
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from hashlib import sha256

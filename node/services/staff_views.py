@@ -3,8 +3,6 @@
 Looking at one learner is a write: the learner sees who looked, in which role and why.
 """
 
-# ruff: noqa: PLR0913 - each keyword is a part of the entry
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +23,8 @@ from protocol.errors import NotFoundError
 
 FOUND = 50
 """Learners shown by one search."""
+AT_ONCE = 500
+"""Records opened together."""
 SEARCHED = 20_000
 """Records a search by name opens at most; beyond, search by number."""
 
@@ -121,8 +121,8 @@ def _opened(
     connection: Connection, context: NodeContext, ids: list[str]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Open records one after another, as plain JSON: a search reads many."""
-    for start in range(0, len(ids), learners.AT_ONCE):
-        some = ids[start : start + learners.AT_ONCE]
+    for start in range(0, len(ids), AT_ONCE):
+        some = ids[start : start + AT_ONCE]
         keys = learners.wrapped_keys(connection, learner_ids=some)
         stored = learners.stored_records(connection, learner_ids=some)
         for learner_id, one in stored.items():

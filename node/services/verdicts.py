@@ -1,7 +1,5 @@
 """Verdicts in a form pages can show: of a received item, and of anybody's file."""
 
-# ruff: noqa: PLR0913 - each keyword is a part of the conversation
-
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -9,8 +7,6 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, Literal
 
-from protocol.credentials.model import SecuredDocument
-from protocol.rules.validation import Verification
 from sqlalchemy import Connection
 
 from adapters import baked, elmo
@@ -24,7 +20,8 @@ from node.services.receipts import Shown
 from node.store import exchanges
 from node.store.engine import Store
 from protocol.credentials import model
-from protocol.credentials.record_model import kind_of
+from protocol.credentials.findings import POLICIES, Verification
+from protocol.credentials.model import SecuredDocument
 from protocol.errors import NotFoundError, ProtocolError
 
 Policy = Literal["recognition", "authenticity"]
@@ -115,10 +112,9 @@ async def of_upload(
         inner = await asyncio.to_thread(baked.unwrap, octets)
     except SourceError as error:
         raise Unreadable(str(error)) from error
-    document = await asyncio.to_thread(model.read, inner, None)
     verification = await verify(inner)
     return _page(
-        document,
+        verification.document,
         overall=str(verification.overall(policy)),
         policy=policy,
         findings=_findings(verification),
@@ -173,11 +169,12 @@ def _page(
             **values,
         )
     record: Mapping[str, Any] = document.record
-    issuer = str(document.issuer)
+    issuer, did = document.issuer_id, document.issuer
+    known = names.get(issuer) or (did.domain if did else "") or document.issuer_name
     return VerdictPage(
-        kind=_kind(document) or kind,
+        kind=document.kind or kind or "credential",
         issuer=issuer,
-        issuer_name=names.get(issuer) or document.issuer.domain or "",
+        issuer_name=known,
         holder=_holder(record),
         title=_title(record),
         award_date=document.award_date,
@@ -185,10 +182,6 @@ def _page(
         content=fields_of("", record),
         **values,
     )
-
-
-def _kind(document: SecuredDocument) -> str:
-    return next((k for k in map(kind_of, document.types) if k), "credential")
 
 
 def _part(record: Mapping[str, Any], group: str, name: str) -> str:
@@ -228,7 +221,7 @@ def _of_elmo(
 ) -> VerdictPage:
     found = elmo.read(octets, file=name, document="", at=at)
     findings = _elmo_findings(found.verdict)
-    results = {one.result for one in findings if one.name in _REQUIRED[policy]}
+    results = {one.result for one in findings if one.name in POLICIES[policy]}
     overall = "valid"
     if "invalid" in results:
         overall = "invalid"
@@ -253,22 +246,6 @@ def _of_elmo(
         content=(),
         kept=False,
     )
-
-
-_AUTHENTICITY = frozenset(
-    {
-        "integrity",
-        "issuer_identified",
-        "key_at_signing",
-        "validity_period",
-        "status_now",
-        "schema",
-    }
-)
-_REQUIRED: Mapping[Policy, frozenset[str]] = {
-    "authenticity": _AUTHENTICITY,
-    "recognition": _AUTHENTICITY | {"issuer_accredited_at_award"},
-}
 
 
 def _elmo_findings(seal: Seal) -> list[Shown]:

@@ -4,7 +4,8 @@ Whether a step is allowed is for the triggers of `gate.sql` to say: they refuse 
 and to whoever writes to the file by another road. A refusal is a `GateError`.
 """
 
-# ruff: noqa: A002 - each keyword is a column
+
+# ruff: noqa: A002- each keyword is a column
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -5,7 +5,8 @@ named after the message that began them, whose id is the thread. States are thos
 `protocol.exchange.states`; whether a step is allowed is decided there.
 """
 
-# ruff: noqa: A002 - each keyword is a column
+
+# ruff: noqa: A002- each keyword is a column
 
 import contextlib
 import json

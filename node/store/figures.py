@@ -18,7 +18,7 @@ class Sizes(NamedTuple):
 def threads_sent(
     connection: Connection, *, type_: str, threads: Collection[str]
 ) -> set[str]:
-    """Return those of `threads` in which a message of the type was taken by its peer."""
+    """Return those of `threads` in which a message of the type has been taken."""
     query = select(outbox.c.thread).where(
         outbox.c.type == type_, outbox.c.state == "sent", outbox.c.thread.in_(threads)
     )

@@ -1,6 +1,7 @@
 """Other nodes, what they show of themselves, and what was fetched from the web."""
 
-# ruff: noqa: A002 - each keyword is a column
+
+# ruff: noqa: A002- each keyword is a column
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

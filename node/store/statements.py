@@ -35,7 +35,7 @@ def claim_index(connection: Connection) -> int:
     known = connection.scalar(select(exists().where(status_list.c.id == LIST)))
     if not known:
         connection.execute(
-            insert(status_list).values(id=LIST, purpose=LIST, size=SIZE, dirty=1)
+            insert(status_list).values(id=LIST, purpose=LIST, size=SIZE, dirty=1),
         )
     while True:
         index = secrets.randbelow(SIZE)
@@ -50,16 +50,16 @@ def add(connection: Connection, *, issued: Statement) -> None:
     connection.execute(insert(statement).values(status_list=LIST, **values))
 
 
-def revoke(connection: Connection, *, id: str, at: datetime) -> bool:  # noqa: A002 - the column's name
+def revoke(connection: Connection, *, id: str, at: datetime) -> bool:
     """Take a statement back; False if there is none, or it was taken back before."""
     done = connection.execute(
         update(statement)
         .where(statement.c.id == id, statement.c.revoked_at.is_(None))
-        .values(revoked_at=at)
+        .values(revoked_at=at),
     )
     if done.rowcount:
         connection.execute(
-            update(status_list).where(status_list.c.id == LIST).values(dirty=1)
+            update(status_list).where(status_list.c.id == LIST).values(dirty=1),
         )
     return done.rowcount > 0
 
@@ -83,8 +83,8 @@ def is_due(connection: Connection, *, published_before: datetime) -> bool:
     """Tell whether the list changed, or was last published too long ago."""
     row = connection.execute(
         select(status_list.c.dirty, status_list.c.published_at).where(
-            status_list.c.id == LIST
-        )
+            status_list.c.id == LIST,
+        ),
     ).first()
     return row is not None and (
         row.dirty == 1

@@ -119,7 +119,7 @@ def _batch(
         connection.exec_driver_sql("SAVEPOINT job")
         try:
             outcomes.append(work(connection))
-        except Exception as error:  # noqa: BLE001 - told to whoever queued the job
+        except Exception as error:  # noqa: BLE001 - every job must be answered
             # Fails too if SQLite rolled the whole transaction back: then so do all.
             connection.exec_driver_sql("ROLLBACK TO job")
             outcomes.append(Failed(error))

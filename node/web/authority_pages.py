@@ -4,7 +4,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from aiohttp import web
 
-from node.services import requesting, officer_views, verdicts
+from node.services import officer_views, requesting, verdicts
 from node.services.parties import Party
 from node.web.forms import Form
 from node.web.keys import CLOCK, CONTEXT, REVERIFY, STORE
@@ -59,6 +59,7 @@ async def _show_ask(
     request: web.Request, peer_id: str, kind: str, given: Form, problem: str = ""
 ) -> web.StreamResponse:
     today = request.app[CLOCK]().date()
+    groups = list(dict.fromkeys(path[0] for path in _paths(kind)))
     return render(
         request,
         "authority_ask",
@@ -69,12 +70,14 @@ async def _show_ask(
         given=given,
         fields=[
             {
+                "number": number,
+                "place": groups.index(path[0]),
                 "path": path,
                 "text": format_path(path),
                 "wish": given.get(f"field:{format_path(path)}")
                 or ("required" if path in _USUALLY_NEEDED else "no"),
             }
-            for path in _paths(kind)
+            for number, path in enumerate(_paths(kind))
         ],
         purposes=tuple(p for p in Purpose if p != Purpose.PERSONAL_USE),
         deadline=given.get("deadline") or (today + USUAL).isoformat(),

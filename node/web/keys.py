@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
-from protocol.rules.validation import Verification
 
 from node.context import Clock, NodeContext
 from node.store.engine import Store
+from protocol.credentials.findings import Verification
 
 STORE: web.AppKey[Store] = web.AppKey("STORE")
 CONTEXT: web.AppKey[NodeContext] = web.AppKey("CONTEXT")

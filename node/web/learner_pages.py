@@ -4,8 +4,6 @@ Every function asks for the objects of the learner who is logged in; an id of so
 else is answered as one that never was.
 """
 
-# ruff: noqa: PLR0913 - each keyword is a choice of the learner
-
 import json
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -14,8 +12,8 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from node.services import consent_views, consenting, delivering, learner_views
-from node.services.consenting import FRESH_LOGIN
 from node.services.consent_views import SharePage
+from node.services.consenting import FRESH_LOGIN
 from node.web.keys import CLOCK, CONTEXT, STORE
 from node.web.login import FORM
 from node.web.pages import LANGUAGE, VIEWER, parse_day, render

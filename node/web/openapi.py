@@ -15,7 +15,7 @@ _PROBLEM: dict[str, Any] = {
         "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
     },
 }
-_SIGNED = [{"lrxSignature": []}]
+_SIGNED: list[dict[str, list[str]]] = [{"lrxSignature": []}]
 
 
 def _get(summary: str, media_type: str, *, parameter: str = "") -> dict[str, Any]:
@@ -58,13 +58,13 @@ def _post(summary: str, limit: str, *, answer: str, status: str) -> dict[str, An
                         }
                     },
                 },
-                **{
-                    code: _PROBLEM
-                    for code in (
+                **dict.fromkeys(
+                    (
                         *("400", "401", "403", "404", "409", "410"),
                         *("413", "415", "421", "422", "429", "503"),
-                    )
-                },
+                    ),
+                    _PROBLEM,
+                ),
             },
         }
     }

@@ -38,7 +38,7 @@ _STATUS: dict[str, HTTPStatus] = {
     errors.BusyError.code: HTTPStatus.TOO_MANY_REQUESTS,
 }
 _SILENT = frozenset({errors.SignatureError.code, errors.CryptoError.code})
-"""Problems that are told without detail: an attacker must not learn which step failed."""
+"""Told without detail: an attacker must not learn which step failed."""
 
 _logger = logging.getLogger(__name__)
 

@@ -58,13 +58,19 @@ def group(language: str, path: Path) -> str:
 def value(language: str, path: Path, found: Any) -> str:
     """Write the value at `path` in words."""
     names = [part for part in path if isinstance(part, str)]
-    if isinstance(found, Mapping) and names and names[-1] in _SHAPES:
-        try:
-            return _SHAPES[names[-1]](language, found)
-        except (KeyError, TypeError, ValueError):
-            return _plain(language, found)
-    if names and names[-1] == "languages" and isinstance(found, Sequence):
+    last = names[-1] if names else ""
+    try:
+        if isinstance(found, Mapping) and last in _SHAPES:
+            return _SHAPES[last](language, found)
+        if isinstance(found, list | tuple) and last in _LISTS:
+            return "; ".join(_LISTS[last](language, one) for one in found)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # A record of another institution may have shapes we do not know.
+        return _plain(language, found)
+    if last == "languages" and isinstance(found, list | tuple):
         return _listed(language, [_language(language, code) for code in found])
+    if last in _CODED and isinstance(found, str):
+        return text_or(language, f"{last}.{found}", found)
     return _plain(language, found)
 
 
@@ -136,6 +142,30 @@ def _gpa(language: str, found: Mapping[str, Any]) -> str:
     )
 
 
+def _length(language: str, found: Mapping[str, Any]) -> str:
+    known = text_or(language, f"length.{found['unit']}", "{value} " + found["unit"])
+    return known.format(value=found["value"])
+
+
+def _field(_: str, found: Mapping[str, Any]) -> str:
+    return f"{found['name']} ({found['scheme']} {found['code']})"
+
+
+def _band(language: str, found: Mapping[str, Any]) -> str:
+    written = str(found["label"])
+    if "minimum" in found or "maximum" in found:
+        written += f" {found.get('minimum', '')}–{found.get('maximum', '')}"
+    if "share" in found:
+        written += f" ({float(found['share']):.0%})"
+    if not found["passed"]:
+        written += f" [{text(language, 'value.failed')}]"
+    return written
+
+
+def _course(language: str, found: Mapping[str, Any]) -> str:
+    return f"{found['title']} ({_credits(language, found['credits'])})"
+
+
 _SHAPES: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "credits": _credits,
     "credits_earned": _credits,
@@ -143,5 +173,14 @@ _SHAPES: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "grade": _grade,
     "taken": _taken,
     "gpa": _gpa,
+    "length": _length,
+    "field": _field,
 }
 """Units with a shape of their own, by the last name of their path."""
+_LISTS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
+    "bands": _band,
+    "courses": _course,
+}
+"""Units that are lists of such."""
+_CODED = frozenset({"direction", "country"})
+"""Units whose value is a code with a text of its own."""

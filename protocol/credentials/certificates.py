@@ -136,7 +136,7 @@ ON_LEAVE = Text(
 )
 
 
-def certificate(  # noqa: PLR0913
+def certificate(
     kind: CertificateKind,
     learner: LearnerRecord,
     programme: Programme,

@@ -18,7 +18,7 @@ RECORDS_CONTEXT = NAMESPACE + "ns/records/1"
 OPEN_BADGES_CONTEXT = "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"
 
 
-def as_credential(  # noqa: PLR0913
+def as_credential(
     record: Mapping[str, Any],
     kind: Kind,
     *,
@@ -60,7 +60,7 @@ def as_credential(  # noqa: PLR0913
     return credential | {"credentialStatus": dict(status)}
 
 
-def as_claims(  # noqa: PLR0913
+def as_claims(
     record: Mapping[str, Any],
     *,
     id_: str,

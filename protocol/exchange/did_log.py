@@ -70,7 +70,7 @@ def next_key_hash(multikey: str) -> str:
     return multihash(multikey.encode())
 
 
-def create(  # noqa: PLR0913 - each is a parameter of the method
+def create(
     document_template: Mapping[str, Any],
     *,
     update_key: SigningKey,
@@ -109,7 +109,7 @@ def create(  # noqa: PLR0913 - each is a parameter of the method
     return _replay(log)[-1].version.document.id, log
 
 
-def append(  # noqa: PLR0913 - each is a parameter of the method
+def append(
     log: bytes,
     *,
     document: Mapping[str, Any],

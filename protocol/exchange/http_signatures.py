@@ -118,7 +118,7 @@ def sign_request(
     return headers | _sign(lines, key=key, keyid=keyid, created=created, nonce=nonce)
 
 
-def sign_response(  # noqa: PLR0913 - it binds two messages
+def sign_response(
     parts: ResponseParts,
     *,
     request: RequestParts,

@@ -274,7 +274,7 @@ def attach(name: str, media_type: str, octets: bytes) -> Attachment:
     return Attachment(id=name, media_type=media_type, data=data)
 
 
-def compose(  # noqa: PLR0913 - the members of a header
+def compose(
     type_: str,
     *,
     id: str,  # noqa: A002 - the name it has on the wire

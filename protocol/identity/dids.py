@@ -316,7 +316,7 @@ class Fragments(NamedTuple):
     encryption: str = "#enc-1"
 
 
-def node_document(  # noqa: PLR0913 - a node has this many keys
+def node_document(
     did: str,
     *,
     message_key: VerificationKey,

@@ -61,6 +61,8 @@ def secure(
 def read(token: str, typ: str | Collection[str]) -> Jws:
     """Take a compact JWS apart, whose `typ` must be `typ`, or one of them.
 
+    An empty one among them stands for a header without `typ`.
+
     Raises:
         SecuringError: not a compact JWS, a header member or algorithm outside the
             list, another `typ`, or claims that are not one JSON object.
@@ -103,7 +105,7 @@ def _check(header: Any, types: Collection[str]) -> DidUrl:
         raise SecuringError(f"a JWS header with members outside {sorted(_MEMBERS)}")
     if header.get("alg") not in ALGORITHM_NAMES:
         raise SecuringError("a JWS whose alg is none of ours")
-    if header.get("typ") not in types:
+    if header.get("typ", "") not in types:
         raise SecuringError("a JWS of another typ")
     try:
         return DidUrl(header.get("kid", ""))

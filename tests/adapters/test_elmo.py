@@ -33,7 +33,7 @@ def document(courses="", *, learner=None, space=V1, degree=""):
 ECTS = "<scheme>ects</scheme><value>5</value>"
 
 
-def course(  # noqa: PLR0913 - what the tests vary
+def course(
     *,
     code="C1",
     kind="Course",

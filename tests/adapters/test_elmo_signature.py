@@ -1,6 +1,6 @@
 """XML signatures: what holds, what is named, and what an attacker would try."""
 
-# ruff: noqa: ARG001 - attacks share one shape, though not all need both parts
+
 
 import base64
 import gzip

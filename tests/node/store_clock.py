@@ -15,7 +15,7 @@ create table clock(one int primary key check(one=1),now int not null) strict;
 create trigger clock_one before insert on clock when exists(select 1 from clock) begin select raise(abort,'one clock'); end;
 create trigger clock_monotone before update on clock when new.now<old.now begin select raise(abort,'the clock runs forward'); end;
 create trigger clock_keep before delete on clock begin select raise(abort,'one clock'); end;
-"""  # noqa: E501 - as specified
+"""
 VIEW = "create view clock(now) as select unixepoch()"
 WITH_TEST_CLOCK = gate.digest(
     [s for s in gate.statements(gate.script()) if s != VIEW]

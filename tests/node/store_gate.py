@@ -8,7 +8,9 @@ Recursive triggers are off, as in any tool somebody opens the file with: a node'
 connections have them on, and are safer still.
 """
 
-# ruff: noqa: S608 - statements are what this is about
+
+
+# ruff: noqa: S608- statements are what this is about
 
 import sqlite3
 from collections.abc import Iterable, Sequence

@@ -5,7 +5,9 @@ afterwards must be explainable: each release by a consent that was live at its m
 each dispatch likewise, and nothing that stood before may be gone or changed.
 """
 
-# ruff: noqa: S608 - hostile statements are what this is about
+
+
+# ruff: noqa: S608- hostile statements are what this is about
 
 import asyncio
 import sqlite3

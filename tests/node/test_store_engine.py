@@ -72,7 +72,7 @@ async def test_files_beside_the_database_are_the_nodes_own_too(store, path):
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql+asyncpg://host/db", "sqlite+aiosqlite://", "sqlite:///:memory:"]
+    "url", ["postgresql+asyncpg://host/db", "sqlite+aiosqlite://", "sqlite:///:memory:"],
 )
 def test_only_sqlite_files_are_taken(url):
     with pytest.raises(ValueError, match="only SQLite files"):
@@ -206,7 +206,7 @@ async def test_jobs_that_come_together_share_a_transaction(store):
     before = store.commits
 
     await asyncio.gather(
-        *(store.write(meta.put, key=f"{n}", value="v") for n in range(LARGEST_BATCH))
+        *(store.write(meta.put, key=f"{n}", value="v") for n in range(LARGEST_BATCH)),
     )
 
     assert store.commits - before <= 2
@@ -214,7 +214,7 @@ async def test_jobs_that_come_together_share_a_transaction(store):
 
 async def test_more_jobs_than_one_transaction_holds_are_all_done(store):
     results = await asyncio.gather(
-        *(store.write(lambda _, n=n: n) for n in range(3 * LARGEST_BATCH))
+        *(store.write(lambda _, n=n: n) for n in range(3 * LARGEST_BATCH)),
     )
 
     assert results == list(range(3 * LARGEST_BATCH))
@@ -226,7 +226,7 @@ async def test_no_answer_comes_before_the_commit(store, path):
     async def write(number):
         await store.write(meta.put, key=f"{number}", value="v")
         with closing(sqlite3.connect(path)) as raw:
-            query = f"select count(*) from meta where key='{number}'"  # noqa: S608
+            query = f"select count(*) from meta where key='{number}'"
             seen.append(raw.execute(query).fetchone()[0])
 
     await asyncio.gather(*map(write, range(8)))
@@ -339,7 +339,7 @@ asyncio.run(main())
 @pytest.mark.slow
 async def test_a_killed_process_loses_nothing_it_acknowledged(url):
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", WRITER, url), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", WRITER, url), stdout=asyncio.subprocess.PIPE,
     )
     acknowledged = []
     while len(acknowledged) < 200:
