@@ -223,7 +223,9 @@ class _Hider:
             return element
         if isinstance(element, Mapping) and self._grain != _Grain.ELEMENTS:
             element = self.object(element, below)
-            if self._grain == _Grain.MEMBERS:
+            # What is to be open must not lie in an element that can be withheld.
+            is_open = any(path[:-1] == below for path in self._plain)
+            if is_open or self._grain == _Grain.MEMBERS:
                 return element
         return {ELEMENT: self._hide([self._salts(), element])}
 
