@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
+from node.context import system_clock
 from node.demo.authority import RunAuthority
 from node.founding import Plan, create_node
 from node.handle import Node, opened_at
@@ -121,7 +122,8 @@ async def create(root: Path, members: Sequence[Member], at: datetime) -> World:
         (home / "mail").mkdir(mode=0o700)
         settings[member.key] = load(file)
     world = World(root, tuple(members), settings)
-    await _accredit(world, accreditor, at)
+    # Now, not `at`: nobody can state anything before they have a DID.
+    await _accredit(world, accreditor, system_clock())
     return world
 
 
