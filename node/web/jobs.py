@@ -19,6 +19,8 @@ AT_ONCE = 16
 """Learners in one group commit."""
 KEPT = 50
 """Jobs remembered; the oldest finished ones are forgotten."""
+GRACE = 2.0
+"""Seconds work may go on after the process was asked to end."""
 _log = logging.getLogger(__name__)
 
 
@@ -85,10 +87,12 @@ class Jobs:
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self, _: web.Application) -> None:
-        """Stop what still runs, at the end of the process."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """At the end of the process, let short work finish and stop the rest."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=GRACE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
 
 async def _run(
