@@ -16,6 +16,7 @@ from protocol.credentials.model import SecuredDocument
 from protocol.credentials.record_model import NAMESPACE, unknown_units
 from protocol.credentials.status_lists import CREDENTIAL_TYPE
 from protocol.credentials.vcdm import CREDENTIALS_CONTEXT
+from protocol.credentials.vcdm11 import FORMER_CONTEXT, VOCABULARY
 
 ACCREDITATION_TYPES = frozenset(
     {
@@ -28,8 +29,6 @@ ACCREDITATION_TYPES = frozenset(
 )
 """Statements about organisations (LRX 1.0, section "Who may say what")."""
 TRUST_CONTEXT = NAMESPACE + "ns/trust/1"
-FORMER_CONTEXT = "https://www.w3.org/2018/credentials/v1"
-"""Of VC Data Model 1.1."""
 
 _BADGES = frozenset({"OpenBadgeCredential", "AchievementCredential"})
 _OPEN_BADGES = re.compile(
@@ -43,6 +42,7 @@ _CONTEXTS = frozenset(
         "https://w3id.org/security/data-integrity/v1",
         "https://w3id.org/security/data-integrity/v2",
         "https://w3id.org/security/suites/ed25519-2020/v1",
+        "https://w3id.org/security/suites/jws-2020/v1",
         "https://w3id.org/security/multikey/v1",
         "https://w3id.org/vc/status-list/2021/v1",
     }
@@ -79,7 +79,8 @@ def _unknown(document: SecuredDocument) -> str | None:
     foreign = [
         one
         for one in contexts
-        if one not in _CONTEXTS
+        if one != VOCABULARY
+        and one not in _CONTEXTS
         and not _OPEN_BADGES.fullmatch(one)
         and not _OURS.fullmatch(one)
     ]
@@ -140,7 +141,8 @@ def _vc(claims: Mapping[str, Any]) -> Iterator[str]:
 def _contexts(contexts: list[Any]) -> Iterator[str]:
     if contexts[:1] not in ([CREDENTIALS_CONTEXT], [FORMER_CONTEXT]):
         yield f"the first context is not {CREDENTIALS_CONTEXT}"
-    if not all(map(_is_text, contexts)):
+    former = contexts[:1] == [FORMER_CONTEXT]
+    if not all(_is_text(one) or (former and one == VOCABULARY) for one in contexts):
         yield "a context that is not a URL: an inline one may redefine any term"
 
 

@@ -15,7 +15,7 @@ from protocol.credentials.model import SecuredDocument
 from protocol.errors import DidError
 from protocol.identity.dids import Did, DidHistory, resolve_offline
 
-WantKind = Literal["did", "status", "accreditation"]
+WantKind = Literal["did", "status", "accreditation", "linked-data-proof"]
 Overall = Literal["valid", "invalid", "undetermined"]
 
 
@@ -66,7 +66,18 @@ class Want:
 
     kind: WantKind
     id: str
-    """A DID, the URL of a status list, or the DID an accreditation is about."""
+    """A DID, the URL of a status list, the DID an accreditation is about, or the digest
+    of a linked-data proof with what it is about (`StatedProof.digest`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProofCheck:
+    """What somebody else's code found out about one proof, and only about that."""
+
+    result: Result
+    reason: str
+    by: str
+    """Its name and version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,9 @@ class Evidence:
     """Status list credentials by URL."""
     accreditations: Collection[bytes] = ()
     """Credentials that say who may say what, in any order; none is trusted unseen."""
+    proof_checks: Mapping[str, ProofCheck] = field(default_factory=dict)
+    """Of linked-data proofs, which need a processor this package does not have, by
+    digest."""
     unobtainable: Mapping[Want, str] = field(default_factory=dict)
     """What could not be had, and why."""
 
@@ -143,6 +157,11 @@ class Inquiry:
         octets = self.evidence.status_lists.get(url)
         return self.lack(Want("status", url)) if octets is None else octets
 
+    def proof_check(self, digest: str) -> ProofCheck | str:
+        """Return what was found about a linked-data proof, or why nothing was."""
+        found = self.evidence.proof_checks.get(digest)
+        return self.lack(Want("linked-data-proof", digest)) if found is None else found
+
     def lack(self, want: Want) -> str:
         """Note that something is lacking and say so."""
         reason = self.evidence.unobtainable.get(want)
@@ -156,6 +175,7 @@ _NAMES: Mapping[WantKind, str] = {
     "did": "the DID document of",
     "status": "the status list",
     "accreditation": "a statement about",
+    "linked-data-proof": "a verdict on the linked-data proof",
 }
 
 

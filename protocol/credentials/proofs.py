@@ -4,6 +4,7 @@ A proof that cannot hold is stated with its fault; one that this node cannot jud
 the name of what it cannot judge. Neither ever verifies.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,13 +14,17 @@ from typing import Any
 from protocol.errors import DidError, MalformedValueError, SecuringError
 from protocol.identity.dids import DidUrl
 from protocol.identity.keys import VerificationKey
-from protocol.identity.multibase import from_base64url
-from protocol.linked_data.jcs import parse_strict
-from protocol.securing import data_integrity, jose, sd_jwt
+from protocol.identity.multibase import as_base64url, from_base64url
+from protocol.linked_data.jcs import canonical, parse_strict
+from protocol.securing import data_integrity, jose, legacy, sd_jwt
 from protocol.securing.data_integrity import CRYPTOSUITE, MAXIMUM_PROOFS
 
 VC_JWT = "vc+jwt"
 PURPOSE = "assertionMethod"
+LINKED_DATA_SUITES = frozenset(
+    {"Ed25519Signature2018", "Ed25519Signature2020", "JsonWebSignature2020"}
+)
+"""Proofs of VC Data Model 1.1 over a document's graph, which somebody else judges."""
 
 _NO_SIGNATURE = ("none", "HS")
 """`alg` of no signature, and of those that whoever verifies could make as well."""
@@ -42,6 +47,15 @@ class StatedProof:
     """This node does not know the mechanism."""
     verify: Callable[[VerificationKey], bool] = lambda _key: False
     """Tell whether it was made with that key."""
+    alone: bytes | None = None
+    """The document with this proof only, for a linked-data processor to judge."""
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 over `alone`."""
+        if self.alone is None:
+            return None
+        return "sha-256:" + as_base64url(hashlib.sha256(self.alone).digest())
 
 
 def proofs_of(document: Mapping[str, Any]) -> tuple[StatedProof, ...]:
@@ -65,7 +79,7 @@ def jws_proof(text: str) -> tuple[dict[str, Any], StatedProof]:
     try:
         jws = jose.read(text, VC_JWT)
     except SecuringError as error:
-        return _foreign(text, {VC_JWT}, str(error))
+        return _former(text) or _foreign(text, {VC_JWT}, str(error))
     return jws.claims, StatedProof(
         VC_JWT,
         jws.kid,
@@ -122,11 +136,17 @@ def _proof(document: Mapping[str, Any], proofs: list[Any], stated: Any) -> State
         fault = "a proof chain with a loop or a gap"
     if fault:
         return StatedProof(name, url, fault=fault)
-    if "previousProof" in stated:
+    return _named(name, {**document, "proof": stated}, url)
+
+
+def _named(name: str, alone: Mapping[str, Any], url: DidUrl | None) -> StatedProof:
+    if "previousProof" in alone["proof"]:
         return StatedProof(f"{name} in a proof chain", url, unsupported=True)
-    if name != CRYPTOSUITE:
-        return StatedProof(name, url, unsupported=True)
-    return _readable({**document, "proof": stated}, url)
+    if name == CRYPTOSUITE:
+        return _readable(alone, url)
+    if name in LINKED_DATA_SUITES:
+        return _for_others(name, alone, url)
+    return StatedProof(name, url, unsupported=True)
 
 
 def _readable(alone: Mapping[str, Any], url: DidUrl | None) -> StatedProof:
@@ -141,6 +161,41 @@ def _readable(alone: Mapping[str, Any], url: DidUrl | None) -> StatedProof:
         _aware(read.created),
         _aware(read.expires),
         verify=partial(data_integrity.verify, alone),
+    )
+
+
+def _for_others(name: str, alone: Mapping[str, Any], url: DidUrl | None) -> StatedProof:
+    """Read a proof that a linked-data processor must judge."""
+    stated = alone["proof"]
+    try:
+        return StatedProof(
+            name,
+            url,
+            _aware(data_integrity.moment_of(stated, "created")),
+            _aware(data_integrity.moment_of(stated, "expires")),
+            unsupported=True,
+            alone=canonical(alone),
+        )
+    except (SecuringError, MalformedValueError) as error:
+        return StatedProof(name, url, fault=str(error))
+
+
+def _former(text: str) -> tuple[dict[str, Any], StatedProof] | None:
+    """Read a credential of VC Data Model 1.1 secured as a JWT; None if it is none."""
+    try:
+        jws = jose.read(text, legacy.TYPES)
+    except SecuringError:
+        return None
+    inner = jws.claims.get("vc")
+    if not isinstance(inner, dict):
+        return None
+    try:
+        claims = legacy.credential_of(jws.claims)
+    except SecuringError as error:
+        return inner, StatedProof(legacy.MECHANISM, jws.kid, fault=str(error))
+    signed_at = moment(jws.claims.get("iat"))
+    return claims, StatedProof(
+        legacy.MECHANISM, jws.kid, signed_at, verify=partial(jose.verify, jws)
     )
 
 

@@ -19,6 +19,7 @@ from protocol.credentials.findings import (
     Evidence,
     Finding,
     Inquiry,
+    ProofCheck,
     Result,
     Verification,
     is_same,
@@ -184,7 +185,9 @@ def _judge(
     result, reason = Result.INVALID, proof.fault
     if proof.fault is None:
         result = Result.UNKNOWN
-        if proof.unsupported:
+        if proof.digest:
+            result, reason = _judged_elsewhere(proof.digest, inquiry, named)
+        elif proof.unsupported:
             reason = f"{proof.mechanism} is a mechanism this node cannot judge"
         elif key is None:
             reason = "there is no key to verify the proof with"
@@ -194,6 +197,17 @@ def _judge(
             result = Result.INVALID
             reason = f"the {proof.mechanism} proof does not fit document and key"
     return Finding("integrity", result, reason or "", named), at_signing
+
+
+def _judged_elsewhere(
+    digest: str, inquiry: Inquiry, named: dict[str, str]
+) -> tuple[Result, str]:
+    """Take over what a linked-data processor found out about a proof."""
+    check = inquiry.proof_check(digest)
+    if not isinstance(check, ProofCheck):
+        return Result.UNKNOWN, check
+    named["judged_by"] = check.by
+    return check.result, check.reason
 
 
 def _validity_period(document: SecuredDocument, at: datetime) -> Finding:

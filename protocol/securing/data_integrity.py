@@ -144,8 +144,8 @@ def _read(proof: Mapping[str, Any]) -> Proof:
         return Proof(
             verification_method=DidUrl(proof["verificationMethod"]),
             purpose=proof["proofPurpose"],
-            created=_moment(proof, "created"),
-            expires=_moment(proof, "expires"),
+            created=moment_of(proof, "created"),
+            expires=moment_of(proof, "expires"),
             options={n: inner for n, inner in proof.items() if n != "proofValue"},
             signature=from_base58btc(value[1:]),
         )
@@ -153,7 +153,12 @@ def _read(proof: Mapping[str, Any]) -> Proof:
         raise SecuringError(f"a proof that cannot be read: {error}") from error
 
 
-def _moment(proof: Mapping[str, Any], name: str) -> datetime | None:
+def moment_of(proof: Mapping[str, Any], name: str) -> datetime | None:
+    """Return the moment a proof states in `name`; None if it states none.
+
+    Raises:
+        SecuringError: it is no `dateTimeStamp`.
+    """
     value = proof.get(name)
     if value is None:
         return None

@@ -9,6 +9,7 @@ is that of `protocol.securing.jose`, with its rules on headers.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +19,8 @@ from protocol.identity.keys import SigningKey
 from protocol.securing import jose
 from protocol.securing.jose import Jws
 
-TYP = "JWT"
+TYPES = ("JWT", "")
+"""Many do not write a `typ` at all: RFC 7519 makes it optional."""
 MECHANISM = "VC-JWT of VC Data Model 1.1"
 
 _LAST_MOMENT = 253_402_300_799
@@ -30,12 +32,10 @@ def secure(credential: Mapping[str, Any], *, key: SigningKey, kid: DidUrl) -> st
     """Return a credential of VC Data Model 1.1 as a compact JWS.
 
     Raises:
-        ValueError: a date that is none, or no issuer.
+        KeyError: no issuer.
+        ValueError: a date that is none.
     """
-    issuer = _id_of(credential.get("issuer"))
-    if not isinstance(issuer, str):
-        raise ValueError("a credential without an issuer")
-    claims: dict[str, Any] = {"iss": issuer}
+    claims: dict[str, Any] = {"iss": _id_of(credential["issuer"])}
     for claim, name in _DATES.items():
         if name in credential:
             claims[claim] = int(_aware(credential[name]).timestamp())
@@ -44,7 +44,9 @@ def secure(credential: Mapping[str, Any], *, key: SigningKey, kid: DidUrl) -> st
     subject = _id_of(credential.get("credentialSubject"))
     if isinstance(subject, str):
         claims["sub"] = subject
-    return jose.secure(claims | {"vc": dict(credential)}, key=key, kid=kid, typ=TYP)
+    return jose.secure(
+        claims | {"vc": dict(credential)}, key=key, kid=kid, typ=TYPES[0]
+    )
 
 
 def read(token: str) -> Jws:
@@ -54,17 +56,19 @@ def read(token: str) -> Jws:
         SecuringError: not a compact JWS as `jose.read` demands, no credential in `vc`,
             or two places that contradict each other.
     """
-    # Many do not write a `typ` at all: RFC 7519 makes it optional.
-    jws = jose.read(token, (TYP, ""))
-    inner = jws.claims.get("vc")
+    jws = jose.read(token, TYPES)
+    return replace(jws, claims=credential_of(jws.claims))
+
+
+def credential_of(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the credential in `vc`, each registered claim put where it belongs in it.
+
+    Raises:
+        SecuringError: there is none, or two places contradict each other.
+    """
+    inner = claims.get("vc")
     if not isinstance(inner, dict):
         raise SecuringError("a JWT without a credential in vc")
-    credential = _with_claims(inner, jws.claims)
-    return Jws(jws.kid, jws.header, credential, jws.signing_input, jws.signature)
-
-
-def _with_claims(inner: dict[str, Any], claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Put each registered claim where it belongs in the credential."""
     credential = dict(inner)
     for claim, name in (("iss", "issuer"), ("sub", "credentialSubject")):
         if claim in claims:
