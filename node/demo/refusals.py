@@ -281,7 +281,8 @@ def _statements(known: dict[str, Any]) -> list[tuple[str, str]]:
             (
                 "insert into release select "
                 f"'{fresh}', consent_id, consent_version, learner, 'somebody', "
-                f"purpose, payload_digest, null, unixepoch() from release where id='{id_}'"
+                "purpose, payload_digest, null, unixepoch() from release "
+                f"where id='{id_}'"
             ),
         ),
         (
