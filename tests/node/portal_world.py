@@ -5,9 +5,8 @@ Rows are written by the store functions and services the node itself uses.
 
 import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +15,17 @@ from sqlalchemy import Connection
 from node import identity
 from node.context import NodeContext
 from node.matching import hashes_of
-from node.services import inviting
+from node.services import inviting, issuing
 from node.services.importing import content_digest
 from node.settings import Settings
-from node.store import credentials, exchanges, learners, people
+from node.store import credentials, documents, exchanges, learners, people
 from node.store import peers as peer_store
-from node.store.credentials import Facts
 from node.store.engine import Store
 from node.store.learners import StoredRecord
 from node.store.sealed import Vault
-from protocol.credentials.certificates import certificate
-from protocol.credentials.diploma_supplement import diploma_supplement
 from protocol.credentials.record_model import vct
-from protocol.credentials.transcript import transcript
-from protocol.credentials.vcdm import as_claims
-from protocol.identity.dids import Did, DidUrl
-from protocol.securing import sd_jwt
-from tests.records import CATALOGUE, PROGRAMME, learner, result
+from protocol.identity.dids import Did
+from tests.records import CATALOGUE, learner, result
 
 START = datetime.now(UTC).replace(microsecond=0)
 AUTHORITY = Did("did:webvh:QmSbW3rT8u2mYxKq5nVf1cJ4hLzGdP7sEaRoBwC6tUiXyN:enic-b.test")
@@ -70,12 +63,15 @@ class World:
 
 
 def settings_for(folder: Path) -> tuple[Settings, identity.Identity]:
-    """Make a keystore, a DID and settings in `folder`."""
+    """Make settings for `folder`, and a keystore and a DID where there is none."""
     keys = folder / "keys"
-    identity.create_keystore(keys)
-    did = identity.create_did(
-        keys, domain="uni-a.test", origin="https://uni-a.test", at=START
-    )
+    if not keys.exists():
+        identity.create_keystore(keys)
+        made = identity.create_did(
+            keys, domain="uni-a.test", origin="https://uni-a.test", at=START
+        )
+        (folder / "did.txt").write_text(made)
+    did = Did.parse((folder / "did.txt").read_text())
     settings = Settings.model_validate(
         {
             "home": folder,
@@ -105,8 +101,8 @@ def context_for(folder: Path, clock: Clock) -> NodeContext:
 
 
 def a_graduate(number: str, family: str, given: str) -> Any:
-    """A graduate with five courses that have real titles."""
-    results = tuple(
+    """A graduate with 124 credits; five courses have real titles."""
+    titled = [
         result(
             code,
             label,
@@ -115,7 +111,9 @@ def a_graduate(number: str, family: str, given: str) -> Any:
             grade={"label": label, "scale": "JP5", "score": score, "passed": True},
         )
         for place, (code, ja, en, label, score) in enumerate(TITLES)
-    )
+    ]
+    others = [result(f"GEN{n}", year=2022 + n % 4) for n in range(62 - len(TITLES))]
+    results = (*titled, *others)
     names = [
         {"script": "kanji", "family": family, "given": given},
         {"script": "kana", "family": "ミホン", "given": "アイコ"},
@@ -138,75 +136,21 @@ def add_learner(connection: Connection, world: World, name: str, record: Any) ->
     world.ids[name] = learner_id
 
 
-def add_credential(
-    connection: Connection,
-    world: World,
-    learner_id: str,
-    kind: str,
-    record: Mapping[str, Any],
-) -> str:
-    """Secure a record as SD-JWT and store it; return the credential's id."""
-    context = world.context
-    credential_id, record_id = secrets.token_hex(16), secrets.token_hex(16)
-    record_id = credentials.record_for(
-        connection, learner_id=learner_id, kind=kind, key="k", id=record_id
-    )
-    place = credentials.claim_place(connection)
-    claims = as_claims(
-        record,
-        id_=f"urn:uuid:{credential_id}",
-        issuer=context.did,
-        valid_from=START,
-        valid_until=None,
-        status={
-            "status_list": {
-                "idx": place.status_index,
-                "uri": f"https://uni-a.test/status/{place.status_list}",
-            }
-        },
-    )
-    token = sd_jwt.issue(
-        claims,
-        vct=vct(kind),
-        key=context.identity.es256,
-        kid=DidUrl.of(context.did, "#cred-2"),
-        salts=lambda: secrets.token_urlsafe(16),
-    )
-    facts = Facts(
-        id=credential_id,
-        record_id=record_id,
-        version=1,
-        learner_id=learner_id,
-        kind=kind,
-        lang="en",
-        award_date=date(2026, 3, 24),
-        issued_at=START,
-        valid_until=None,
-        digest_vc=None,
-        digest_sd_jwt=None,
-        status_list=place.status_list,
-        status_index=place.status_index,
-    )
-    credentials.add_credential(
-        connection, vault=context.vault, facts=facts, vc={}, sd_jwt=token
-    )
-    return credential_id
-
-
-def add_records(connection: Connection, world: World, name: str, record: Any) -> None:
+def add_records(connection: Connection, world: World, name: str) -> None:
     """Issue a diploma, a transcript and a certificate."""
-    on = date(2026, 4, 10)
-    built = {
-        "diploma-supplement": diploma_supplement(record, PROGRAMME, CATALOGUE, on=on),
-        "transcript": transcript(record, PROGRAMME, CATALOGUE),
-        "graduation-certificate": certificate(
-            "graduation-certificate", record, PROGRAMME, CATALOGUE, on=on, number="1"
-        ),
-    }
-    for kind, one in built.items():
-        world.ids[f"{name}.{kind}"] = add_credential(
-            connection, world, world.ids[name], kind, one.record
-        )
+    issued = issuing.issue(
+        connection,
+        context=world.context,
+        learner_id=world.ids[name],
+        kinds=("diploma-supplement", "transcript", "graduation-certificate"),
+        languages=("en",),
+        at=START,
+    )
+    assert not issued.missing
+    for credential_id in issued.credential_ids:
+        facts = credentials.facts(connection, id=credential_id)
+        assert facts is not None
+        world.ids[f"{name}.{facts.kind}"] = credential_id
 
 
 def add_person(connection: Connection, world: World, role: str, name: str) -> None:
@@ -355,7 +299,9 @@ def add_query(connection: Connection, world: World, name: str, key: str) -> None
 
 def populate(connection: Connection, world: World) -> None:
     """Fill the store: two learners, staff, two partners, one open query each."""
-    credentials.add_status_list(connection, id="1")
+    documents.add_catalogue(
+        connection, catalogue_id="1" * 32, digest="d", body=CATALOGUE, at=START
+    )
     add_peer(connection, AUTHORITY, "ENIC-NARIC Country B", "NL")
     add_peer(connection, UNIVERSITY, "University B", "DE")
     for name, number, given in (
@@ -364,7 +310,7 @@ def populate(connection: Connection, world: World) -> None:
     ):
         record = a_graduate(number, "見本", given)
         add_learner(connection, world, name, record)
-        add_records(connection, world, name, record)
+        add_records(connection, world, name)
         add_person(connection, world, "learner", name)
         add_query(connection, world, name, f"{name}.query")
     for role in ("registrar", "operator", "officer"):

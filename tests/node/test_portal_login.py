@@ -6,7 +6,11 @@ import pytest
 
 from node.services import inviting
 from node.web.login import own_path, session_cookie
-from tests.node.portal_fixtures import client, world  # noqa: F401 - fixtures
+from tests.node.portal_fixtures import (  # noqa: F401 - fixtures
+    client,
+    populated,
+    world,
+)
 from tests.node.visitor import Visitor, logged_in
 
 

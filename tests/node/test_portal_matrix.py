@@ -10,7 +10,11 @@ from node.store import exchanges
 from node.store.exchanges import Delivery
 from node.web import pages
 from node.web.portal import ROUTES
-from tests.node.portal_fixtures import client, world  # noqa: F401 - fixtures
+from tests.node.portal_fixtures import (  # noqa: F401 - fixtures
+    client,
+    populated,
+    world,
+)
 from tests.node.portal_world import AUTHORITY, START
 from tests.node.visitor import Visitor, logged_in
 
