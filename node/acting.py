@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from node import verifying
 from node.context import NodeContext
 from node.ledger import Ledger
+from node.linked_data import LinkedData
 from node.outbox import Peer
 from node.registry import Registry
 from node.services import delivering, peering, requesting, sharing
@@ -55,6 +56,7 @@ class Actor:
     store: Store
     registry: Registry
     ledger: Ledger
+    linked_data: LinkedData
 
     async def effect_of(self, row: Incoming) -> Effect:
         """Return what a received message leads to.
@@ -88,6 +90,7 @@ class Actor:
             octets,
             media_type=media_type,
             source=self.registry,
+            linked_data=self.linked_data,
             accreditations=statements,
             anchors=self.context.settings.trust_anchors,
             at=self.context.clock(),
@@ -251,7 +254,9 @@ _TAKEN: dict[str, Callable[[Connection, Actor, Arrival], object]] = {
     "record/query": lambda c, n, a: sharing.take_query(
         c, context=n.context, message=a.message, peer=a.peer
     ),
-    "record/status": lambda c, _, a: requesting.take_status(c, message=a.message),
+    "record/status": lambda c, _, a: requesting.take_status(
+        c, message=a.message, peer=a.peer
+    ),
     "record/offer": lambda c, n, a: requesting.take_offer(
         c, context=n.context, message=a.message, peer=a.peer, at=a.at
     ),
@@ -265,7 +270,9 @@ _TAKEN: dict[str, Callable[[Connection, Actor, Arrival], object]] = {
         c, context=n.context, message=a.message, peer=a.peer, at=a.at
     ),
     "erasure/report": lambda c, n, a: delivering.take_report(
-        c, context=n.context, message=a.message, at=a.at
+        c, context=n.context, message=a.message, peer=a.peer, at=a.at
     ),
-    "report-problem": lambda c, _, a: requesting.take_problem(c, message=a.message),
+    "report-problem": lambda c, _, a: requesting.take_problem(
+        c, message=a.message, peer=a.peer
+    ),
 }

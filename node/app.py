@@ -18,6 +18,7 @@ from node.background import Worker
 from node.context import Clock, NodeContext, system_clock
 from node.fetch import Fetcher, fetcher_for
 from node.ledger import Ledger
+from node.linked_data import LinkedData
 from node.peers import Sender
 from node.registry import Registry
 from node.settings import Settings, address, load
@@ -83,7 +84,9 @@ class Running:
             own = {str(s.context.did): s.context.identity.log for s in sites.values()}
             registry = Registry(store, fetcher, clock, own)
             sender = Sender(context, registry, fetcher)
-            actor = Actor(context, store, registry, site.ledger)
+            linked_data = LinkedData()
+            stack.push_async_callback(linked_data.close)
+            actor = Actor(context, store, registry, site.ledger, linked_data)
             worker = Worker(context, store, registry, sender, actor)
             app = build_app(sites, context=context, store=store, registry=registry)
             await _listen(app, settings.listen, _tls(settings), stack)

@@ -6,10 +6,12 @@ judgement can be replayed later from what was gathered.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from node.linked_data import LinkedData
 from node.registry import Source
+from protocol.credentials.findings import ProofCheck
 from protocol.errors import DidError
 from protocol.identity.dids import Did, DidHistory
 from protocol.rules import statements, trust
@@ -28,6 +30,7 @@ class Gathered:
     status_lists: dict[str, bytes]
     accreditations: tuple[bytes, ...]
     unobtainable: dict[Want, str]
+    proof_checks: dict[str, ProofCheck] = field(default_factory=dict)
 
     def evidence(self) -> Evidence:
         """Return it as the rules take it."""
@@ -35,6 +38,7 @@ class Gathered:
             histories=dict(self.histories),
             status_lists=dict(self.status_lists),
             accreditations=self.accreditations,
+            proof_checks=dict(self.proof_checks),
             unobtainable=dict(self.unobtainable),
         )
 
@@ -49,10 +53,12 @@ async def verify(
     at: datetime,
     award_date: date | None = None,
     fresh: bool = False,
+    linked_data: LinkedData | None = None,
 ) -> tuple[Verification, Evidence]:
     """Verify one document; return the findings and what they rest on.
 
-    `fresh` asks for status lists anew, as after being told that one changed.
+    `fresh` asks for status lists anew, as after being told that one changed. Without
+    `linked_data` nobody judges a linked-data proof.
 
     Raises:
         ProtocolError: the document cannot be read at all.
@@ -71,7 +77,10 @@ async def verify(
         if not wants:
             break
         for want in wants:
-            await _gather(want, gathered, source, fresh=fresh)
+            if want.kind == "linked-data-proof":
+                await _ask_about_proof(want, gathered, verification, linked_data)
+            else:
+                await _gather(want, gathered, source, fresh=fresh)
     return verification, gathered.evidence()
 
 
@@ -89,6 +98,23 @@ async def _gather(
             gathered.unobtainable[want] = "no such statement is known here"
     except DidError as error:
         gathered.unobtainable[want] = str(error)
+
+
+async def _ask_about_proof(
+    want: Want,
+    gathered: Gathered,
+    verification: Verification,
+    linked_data: LinkedData | None,
+) -> None:
+    """Have a proof of the document itself judged; nobody else's is worth a process."""
+    if linked_data is None:
+        gathered.unobtainable[want] = "there is no linked-data processor at hand"
+        return
+    for proof in verification.document.proofs:
+        if proof.digest == want.id and proof.alone is not None:
+            gathered.proof_checks[want.id] = await linked_data.verify(proof.alone)
+            return
+    gathered.unobtainable[want] = "only a document's own is asked about"
 
 
 async def check_organisation(

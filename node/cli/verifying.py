@@ -25,6 +25,7 @@ from node.cli.common import (
 from node.context import system_clock
 from node.fetch import Fetcher, fetcher_for
 from node.handle import opened_at
+from node.linked_data import LinkedData
 from node.registry import Archive, Live, Source
 from node.settings import SettingsError, load
 from node.store import peers as peer_store
@@ -81,12 +82,13 @@ async def verify(arguments: Namespace) -> int:
     except ProtocolError as error:
         complain(f"{arguments.file}: {error}")
         return Exit.UNREADABLE
-    async with _ground(arguments) as ground:
+    async with LinkedData() as linked_data, _ground(arguments) as ground:
         try:
             verification, _ = await verifying.verify(
                 octets.strip(),
                 media_type=None,
                 source=ground.source,
+                linked_data=linked_data,
                 accreditations=ground.accreditations,
                 anchors=ground.anchors,
                 at=system_clock(),
