@@ -36,10 +36,15 @@ def keep(
 
 
 def of_delivery(connection: Connection, *, delivery_id: str) -> dict[str, bytes]:
-    """Return the lists, by address, that a delivery was judged by."""
+    """Return the lists, by address, that a delivery was first judged by.
+
+    A correction or a later look at the same delivery may have brought newer ones; the
+    receipt rests on the first.
+    """
     query = (
         select(status_version.c.url, status_version.c.octets)
         .join(delivery_status, delivery_status.c.digest == status_version.c.digest)
         .where(delivery_status.c.delivery_id == delivery_id)
+        .order_by(status_version.c.fetched_at.desc())
     )
     return {row.url: row.octets for row in connection.execute(query)}
