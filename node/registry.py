@@ -49,6 +49,14 @@ class Source(Protocol):
         """Return the status list credential at `url`, or raise `DidError`."""
         ...
 
+    def remembered_history(self, did: str) -> DidHistory | None:
+        """Return what was found lately, without asking anybody."""
+        ...
+
+    def remembered_list(self, url: str) -> bytes | None:
+        """Return a list that was fetched lately, without asking anybody."""
+        ...
+
 
 @dataclass(slots=True)
 class _Kept(Generic[T]):
@@ -108,6 +116,16 @@ class Registry:
             at=now,
         )
         return history
+
+    def remembered_history(self, did: str) -> DidHistory | None:
+        """Return the DID's versions if they were looked up within the hour."""
+        kept = self._histories.get(did)
+        return kept.value if kept and self.clock() < kept.until else None
+
+    def remembered_list(self, url: str) -> bytes | None:
+        """Return a status list fetched within the last five minutes."""
+        kept = self._lists.get(url)
+        return kept.value if kept and self.clock() < kept.until else None
 
     def _refuse_if_failed(self, key: str, now: datetime) -> None:
         failed = self._failed.get(key)
@@ -171,6 +189,14 @@ class Live:
         """
         return await self.fetcher.get(url, DOCUMENT, accept=LIST_TYPES)
 
+    def remembered_history(self, did: str) -> DidHistory | None:
+        """Nothing is remembered."""
+        return None
+
+    def remembered_list(self, url: str) -> bytes | None:
+        """Nothing is remembered."""
+        return None
+
 
 def read_history(did: Did, octets: bytes, at: datetime) -> DidHistory:
     """Read a DID log or document as it was fetched or archived.
@@ -222,3 +248,11 @@ class Archive:
         if octets is None:
             raise DidError(f"the status list {url} is not in this archive")
         return octets
+
+    def remembered_history(self, did: str) -> DidHistory | None:
+        """Nothing is remembered."""
+        return None
+
+    def remembered_list(self, url: str) -> bytes | None:
+        """Nothing is remembered."""
+        return None

@@ -5,9 +5,10 @@ an archive) for it and asks again, until nothing more is wanted or obtainable. E
 judgement can be replayed later from what was gathered.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Self, TypeVar
 
 from node.linked_data import LinkedData
 from node.registry import Source
@@ -18,25 +19,67 @@ from protocol.rules import statements, trust
 from protocol.rules.trust import Standing
 from protocol.rules.validation import Evidence, Verification, Want, assess
 
+T = TypeVar("T")
+
 ROUNDS = 12
 """More than a chain of accreditation may be long; a bound, not a budget."""
+
+
+class Found(Mapping[str, T]):
+    """What was gathered, and what the source remembers; keeps note of what was used.
+
+    Remembered things are offered from the start: with them most verifications need
+    no second round.
+    """
+
+    def __init__(self, remembered: Callable[[str], T | None]) -> None:
+        self._remembered = remembered
+        self._held: dict[str, T] = {}
+
+    def __setitem__(self, key: str, value: T) -> None:
+        self._held[key] = value
+
+    def __getitem__(self, key: str) -> T:
+        if key not in self._held:
+            value = self._remembered(key)
+            if value is None:
+                raise KeyError(key)
+            self._held[key] = value
+        return self._held[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
 
 
 @dataclass(slots=True)
 class Gathered:
     """What has been found so far, in the form the rules take it."""
 
-    histories: dict[str, DidHistory]
-    status_lists: dict[str, bytes]
+    histories: Found[DidHistory]
+    status_lists: Found[bytes]
     accreditations: tuple[bytes, ...]
-    unobtainable: dict[Want, str]
+    unobtainable: dict[Want, str] = field(default_factory=dict)
     proof_checks: dict[str, ProofCheck] = field(default_factory=dict)
+
+    @classmethod
+    def begin(
+        cls, source: Source, accreditations: Collection[bytes], *, fresh: bool
+    ) -> Self:
+        """Begin with what `source` remembers; `fresh` forgets its status lists."""
+        return cls(
+            Found(source.remembered_history),
+            Found(lambda url: None if fresh else source.remembered_list(url)),
+            tuple(accreditations),
+        )
 
     def evidence(self) -> Evidence:
         """Return it as the rules take it."""
         return Evidence(
-            histories=dict(self.histories),
-            status_lists=dict(self.status_lists),
+            histories=self.histories,
+            status_lists=self.status_lists,
             accreditations=self.accreditations,
             proof_checks=dict(self.proof_checks),
             unobtainable=dict(self.unobtainable),
@@ -63,7 +106,7 @@ async def verify(
     Raises:
         ProtocolError: the document cannot be read at all.
     """
-    gathered = Gathered({}, {}, tuple(accreditations), {})
+    gathered = Gathered.begin(source, accreditations, fresh=fresh)
     for _ in range(ROUNDS):
         verification = assess(
             octets,
@@ -131,7 +174,8 @@ async def check_organisation(
     Returns the basis (anchor, type of credential, moment) and, where there is none, the
     reasons in words.
     """
-    gathered = Gathered({}, {}, tuple(dict.fromkeys([*received, *known])), {})
+    statements_ = dict.fromkeys([*received, *known])
+    gathered = Gathered.begin(source, statements_, fresh=False)
     for _ in range(ROUNDS):
         found: Standing = trust.standing(
             did,
