@@ -3,6 +3,7 @@
 Consents are never added together: one of them covers all of the query, or none does.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -13,6 +14,8 @@ from node.outbox import Peer
 from node.store import audit, consents, credentials, exchanges
 from node.store.consents import Consent
 from node.store.exchanges import Query
+from node.store.gate import GateError
+from protocol.errors import SizeError
 from protocol.exchange import states
 from protocol.exchange.dcql import Dcql
 from protocol.exchange.states import QueryEvent
@@ -42,8 +45,8 @@ def release_under(
 ) -> bool:
     """Answer `query` under `consent` if it covers it; tell whether it did.
 
-    Raises:
-        GateError: the database refuses what the rules permitted.
+    What the database refuses, or is too large to go inline, is not released either, and
+    the requester cannot tell it from a query nobody was found for.
     """
     items = holdings.items_for(
         credentials.current(
@@ -57,20 +60,36 @@ def release_under(
     if items is None:
         return False
     decision = gate.decide(connection, consent=consent, peer=peer, items=items, at=at)
-    if not decision.permitted:
+    reasons = [str(reason.denial) for reason in decision.reasons]
+    if decision.permitted:
+        connection.exec_driver_sql("SAVEPOINT answer")
+        try:
+            _release(connection, context, query, consent, peer, items, at)
+        except (GateError, SizeError) as error:
+            connection.exec_driver_sql("ROLLBACK TO answer")
+            reasons = [str(error)]
+        connection.exec_driver_sql("RELEASE answer")
+    if reasons:
         audit.append(
             connection,
             vault=context.vault,
             kind="release-denied",
-            event={
-                "query": query.id,
-                "consent": consent.id,
-                "reasons": [str(reason.denial) for reason in decision.reasons],
-            },
+            event={"query": query.id, "consent": consent.id, "reasons": reasons},
             at=at,
             learner_id=consent.learner,
         )
-        return False
+    return not reasons
+
+
+def _release(
+    connection: Connection,
+    context: NodeContext,
+    query: Query,
+    consent: Consent,
+    peer: Peer,
+    items: Sequence[holdings.Item],
+    at: datetime,
+) -> None:
     state = states.Query(query.state)
     for event in (QueryEvent.CONSENT, QueryEvent.RELEASE):
         state = states.advance(states.QUERY, state, event)
@@ -90,4 +109,3 @@ def release_under(
         thread=query.id,
         at=at,
     )
-    return True

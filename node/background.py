@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from prometheus_client import Counter
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from node import gate, mail
 from node.acting import Actor
@@ -25,7 +26,7 @@ from node.services.delivering import Circuit
 from node.store import messages
 from node.store.engine import Store
 from node.store.gate import GateError
-from protocol.errors import ProtocolError
+from protocol.errors import ExpiredError, ProtocolError
 from protocol.exchange import envelope
 from protocol.rules.validation import Verification
 
@@ -35,7 +36,8 @@ IDLE_SECONDS = 1.0
 """How long a loop sleeps when nothing in this process wakes it."""
 AT_ONCE = 32
 """Messages acted on at the same time."""
-MINUTE = 60.0
+PAUSES = (0.5, 5.0, 30.0)
+"""Seconds between attempts at what failed by a fault of this node."""
 NONCE_LIFETIME = timedelta(minutes=5)
 
 ACTED = Counter("lrx_messages_acted", "Messages acted on", ["type", "result"])
@@ -121,9 +123,41 @@ class Worker:
 
     async def _act(self, row: messages.Incoming) -> None:
         try:
-            await self._act_once(row)
+            await self._act_until_settled(row)
         finally:
             self._acting.discard((row.peer, row.id))
+
+    async def _act_until_settled(self, row: messages.Incoming) -> None:
+        """Act; what fails by a fault of ours is tried again, but not for ever.
+
+        A message that no attempt survives would keep the others waiting.
+        """
+        for pause in PAUSES:
+            try:
+                await self._act_once(row)
+            except IntegrityError:
+                # An id of the sender's choice that is taken: no attempt changes that.
+                _logger.warning(
+                    "a message names what is there", extra={"type": row.type}
+                )
+                break
+            except Exception:
+                # The outermost edge of the background.
+                _logger.exception("acting failed", extra={"type": row.type})
+                await asyncio.sleep(pause)
+            else:
+                return
+        await self._fail(row, "could not be stored")
+
+    async def _fail(self, row: messages.Incoming, problem: str) -> None:
+        await self.store.write(
+            messages.mark_acted,
+            peer=row.peer,
+            id=row.id,
+            state="failed",
+            problem=problem[:500],
+        )
+        ACTED.labels(row.type, "failed").inc()
 
     async def _act_once(self, row: messages.Incoming) -> None:
         try:
@@ -135,14 +169,7 @@ class Worker:
                 "a message could not be acted on",
                 extra={"id": row.id, "type": row.type, "code": type(error).__name__},
             )
-            await self.store.write(
-                messages.mark_acted,
-                peer=row.peer,
-                id=row.id,
-                state="failed",
-                problem=f"{type(error).__name__}: {error}"[:500],
-            )
-            ACTED.labels(row.type, "failed").inc()
+            await self._fail(row, f"{type(error).__name__}: {error}")
 
     async def reverify(self, delivery_id: str, item_id: str) -> None:
         """Verify one received item anew and keep the verdict."""
@@ -184,13 +211,25 @@ class Worker:
 
     async def _attempt(self, row: messages.Outgoing, circuit: Circuit) -> None:
         try:
-            if row.release_id is not None and not await self._dispatched(row):
-                return
-            route = "/introduce" if row.type == "peer/introduce" else "/inbox"
-            outcome = await self.sender.send(row.did, row.jws, route=route)
-            await self._record(row, outcome, circuit)
+            outcome = await self._outcome(row)
+            if outcome is not None:
+                await self._record(row, outcome, circuit)
+        except Exception:
+            # The outermost edge of the background: without a pause the same message
+            # would be tried, and fail, as fast as this machine can.
+            _logger.exception("an attempt failed here", extra={"id": row.id})
+            await asyncio.sleep(PAUSES[-1])
         finally:
             self._in_flight[row.peer].discard(row.id)
+
+    async def _outcome(self, row: messages.Outgoing) -> Outcome | None:
+        """Try once; None if the message must not go any more."""
+        if row.expires_at <= self.context.clock():
+            return Outcome(410, ExpiredError.code, "it expired before it was taken")
+        if row.release_id is not None and not await self._dispatched(row):
+            return None
+        route = "/introduce" if row.type == "peer/introduce" else "/inbox"
+        return await self.sender.send(row.did, row.jws, route=route)
 
     async def _dispatched(self, row: messages.Outgoing) -> bool:
         """Ask the gate; a message whose consent ended is given up."""
@@ -207,7 +246,9 @@ class Worker:
                 "the gate refused a dispatch",
                 extra={"id": row.id, "code": type(error).__name__},
             )
-            await self.store.write(messages.cancel, id=row.id)
+            await self.store.write(
+                delivering.give_up, context=self.context, message=row
+            )
             return False
         return True
 

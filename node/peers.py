@@ -6,7 +6,7 @@ believed only if the peer signed it (LRX 1.0, "Delivery semantics": everything u
 is treated like a timeout, since a proxy may have said it).
 """
 
-import json
+import re
 import secrets
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -14,12 +14,14 @@ from urllib.parse import urlsplit
 from node.context import NodeContext
 from node.fetch import MESSAGE, Answer, Fetcher, FetchError
 from node.registry import Registry
-from protocol.errors import DidError, ProtocolError
+from protocol.errors import DidError, MalformedValueError, ProtocolError
 from protocol.exchange import envelope, http_signatures
 from protocol.exchange.http_signatures import RequestParts, ResponseParts
 from protocol.identity.dids import Did, DidDocument
+from protocol.linked_data.jcs import parse_strict
 
 MESSAGE_TYPE = "application/didcomm-encrypted+json"
+_SECONDS = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,8 @@ class Sender:
 
 def _outcome(parts: ResponseParts) -> Outcome:
     try:
-        body = json.loads(parts.body or b"{}")
-    except ValueError:
+        body = parse_strict(parts.body or b"{}")
+    except MalformedValueError:
         body = {}
     if not isinstance(body, dict):
         body = {}
@@ -133,5 +135,5 @@ def _outcome(parts: ResponseParts) -> Outcome:
         accepted=body.get("accepted"),
         duplicate=bool(body.get("duplicate")),
         last=body.get("last"),
-        retry_after=int(retry) if retry.isdigit() else None,
+        retry_after=int(retry) if _SECONDS.fullmatch(retry) else None,
     )

@@ -239,11 +239,11 @@ def withdraw(
     query = exchanges.query_of_consent(
         connection, vault=context.vault, consent_id=consent.id
     )
-    if query is not None and query.state in {"granted", "releasing"}:
-        exchanges.set_query(connection, id=query.id, state=states.Query.WAITING)
     deliveries = consents.dispatched_deliveries(
         connection, consent_id=consent.id, version=consent.version
     )
+    if query is not None and query.state in {"granted", "releasing"} and not deliveries:
+        exchanges.set_query(connection, id=query.id, state=states.Query.WAITING)
     row = peer_store.peer(connection, id=consent.recipient)
     if deliveries and row is not None:
         outbox.queue(

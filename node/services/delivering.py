@@ -32,12 +32,13 @@ from protocol.exchange.states import QueryEvent
 FIRST_RETRY = 30
 """Seconds; doubles up to `LAST_RETRY`, with a fifth of jitter either way."""
 LAST_RETRY = 3600
+LONGEST_WAIT = 86_400
+"""Seconds; a peer may ask for no more, whatever its `Retry-After` says."""
 DECIDE_WITHIN = timedelta(days=7)
 CIRCUIT_OPENS_AFTER = 5
 """Failures in a row after which a peer is left alone until the next retry is due."""
 
 _STOP = {400, 410, 413, 415}
-_RESEND = {401, 422}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,10 @@ def judge(outcome: Outcome, attempts: int) -> Verdict:
     ):
         return Verdict("failed", alarm=outcome.code)
     alarm = outcome.code if outcome.status in {403, 404, 421} else ""
-    wait = outcome.retry_after or min(FIRST_RETRY * 2 ** min(attempts, 20), LAST_RETRY)
-    jitter = secrets.randbelow(max(2 * wait // 5, 1)) - wait // 5
-    return Verdict("queued", max(wait + jitter, 1), alarm)
+    wait = min(FIRST_RETRY * 2 ** min(attempts - 1, 20), LAST_RETRY)
+    wait += secrets.randbelow(2 * wait // 5 + 1) - wait // 5
+    told = min(outcome.retry_after or 0, LONGEST_WAIT)
+    return Verdict("queued", max(wait, told), alarm)
 
 
 def record_outcome(
@@ -87,6 +89,7 @@ def record_outcome(
             id=message.id,
             problem=f"{outcome.code} {outcome.detail}"[:500],
         )
+        _cancel_query(connection, context, message)
         audit.append(
             connection,
             vault=context.vault,
@@ -101,6 +104,22 @@ def record_outcome(
             next_at=at + timedelta(seconds=verdict.wait),
             problem=f"{outcome.status} {outcome.code} {outcome.detail}"[:500],
         )
+
+
+def give_up(
+    connection: Connection, *, context: NodeContext, message: messages.Outgoing
+) -> None:
+    """Cancel a message whose consent ended before it could be sent."""
+    messages.cancel(connection, id=message.id)
+    _cancel_query(connection, context, message)
+
+
+def _cancel_query(
+    connection: Connection, context: NodeContext, message: messages.Outgoing
+) -> None:
+    """Let the timer close a query whose delivery will not be tried any more."""
+    if message.type == "record/deliver":
+        _advance_query(connection, context, message.thread, QueryEvent.CANCEL)
 
 
 def take_receipt(
@@ -121,6 +140,8 @@ def take_receipt(
     )
     if delivery is None:
         raise NotFoundError("a receipt for something that was not sent")
+    if delivery.receipt_id is not None:
+        raise UnexpectedMessageError("the delivery has its receipt; the first stands")
     exchanges.set_receipt(
         connection,
         vault=context.vault,
@@ -164,6 +185,7 @@ def take_report(
     *,
     context: NodeContext,
     message: Message,
+    peer: Peer,
     at: datetime,
 ) -> None:
     """Keep what a recipient says it did about a withdrawal."""
@@ -171,11 +193,16 @@ def take_report(
     if not isinstance(body, ErasureReport):
         raise TypeError("not a report")
     consent = consents.consent(connection, consent_id=body.consent_id)
-    if consent is None:
+    if consent is None or consent.recipient != peer.id:
         raise NotFoundError("a report about an unknown consent")
     for result in body.results:
+        delivery = exchanges.delivery(
+            connection, vault=context.vault, id=result.delivery_id, peer=peer.id
+        )
+        if delivery is None or delivery.consent_id != consent.id:
+            raise NotFoundError("a report about something that was not sent")
         exchanges.set_delivery_state(
-            connection, id=result.delivery_id, state=f"reported-{result.result}"
+            connection, id=delivery.id, state=f"reported-{result.result}"
         )
     audit.append(
         connection,
@@ -423,11 +450,17 @@ def _amend(
 def _advance_query(
     connection: Connection, context: NodeContext, thread: str, event: QueryEvent
 ) -> None:
+    """Move a query on; one that was closed in between stays as it is.
+
+    The delivery counts, and its receipt is kept, whatever became of the query.
+    """
     query = exchanges.query(connection, vault=context.vault, id=thread)
     if query is None:
         return
-    state = states.advance(states.QUERY, states.Query(query.state), event)
-    exchanges.set_query(connection, id=query.id, state=state)
+    state = states.Query(query.state)
+    if event in states.QUERY[state]:
+        following = states.advance(states.QUERY, state, event)
+        exchanges.set_query(connection, id=query.id, state=following)
 
 
 @dataclass(slots=True)

@@ -15,10 +15,11 @@ from sqlalchemy import Connection
 from node import outbox
 from node.context import NodeContext
 from node.outbox import Peer
-from node.store import audit
+from node.store import audit, messages
 from node.store import peers as peer_store
 from protocol.errors import NotFoundError, UnexpectedMessageError
-from protocol.exchange import states
+from protocol.exchange import envelope, states
+from protocol.exchange import messages as wire
 from protocol.exchange.bodies import PeerDecision, PeerIntroduce
 from protocol.exchange.messages import Attachment, Message, attach
 from protocol.exchange.states import PeerEvent
@@ -163,6 +164,10 @@ def take_introduction(
         basis=list(checked.basis),
         reason="; ".join(checked.reasons) or None,
     )
+    if known is not None and known.state == states.Peer.SUSPENDED:
+        # Introducing itself again ends no suspension: that is for the operator.
+        _decision(connection, context, peer, message.id, "pending", None, checked, at)
+        return
     if known is not None and known.state == states.Peer.TRUSTED:
         # Introduced again: what was agreed stands, and is told again.
         _decision(
@@ -354,17 +359,21 @@ def take_decision(
         raise TypeError("not a decision")
     peer = peer_of(message.from_)
     row = peer_store.peer(connection, id=peer.id)
-    if row is None:
-        return
+    asked = _asked(connection, context, peer, message.thid)
+    if row is None or asked is None:
+        raise NotFoundError("a decision on an introduction that was not sent")
     _keep_credentials(connection, message, at)
     changes: dict[str, Any] = {"basis": list(checked.basis) or row.basis}
+    if body.terms:
+        told = {"decision": body.terms.model_dump(mode="json")}
+        changes["their_terms"] = (row.their_terms or {}) | told
     if row.state in {states.Peer.INTRODUCED, states.Peer.PENDING}:
         accepted = body.decision in {"accepted", "limited"}
         if accepted and checked.complete:
             changes |= {
                 "state": states.Peer.TRUSTED,
                 "roles": ["source", "requester"],
-                "purposes": list(body.terms.purposes) if body.terms else row.purposes,
+                "purposes": [p for p in asked if _is_agreed(p, body)],
                 "decided_at": at,
             }
         elif accepted:
@@ -374,8 +383,6 @@ def take_decision(
             }
         elif body.decision == "refused":
             changes |= {"state": states.Peer.ENDED, "reason": body.reason}
-    if body.terms:
-        changes["terms"] = body.terms.model_dump(mode="json")
     peer_store.set_peer(connection, id=peer.id, **changes)
     audit.append(
         connection,
@@ -384,6 +391,24 @@ def take_decision(
         event={"peer": peer.id, "decision": body.decision},
         at=at,
     )
+
+
+def _asked(
+    connection: Connection, context: NodeContext, peer: Peer, thread: str | None
+) -> list[str] | None:
+    """Return the purposes of our introduction that began `thread`, if we sent one.
+
+    Without it a peer could accept itself, for whatever it likes.
+    """
+    sent = messages.outgoing(connection, vault=context.vault, id=thread or "")
+    if sent is None or sent.type != "peer/introduce" or sent.peer != peer.id:
+        return None
+    body = wire.reread(envelope.read(sent.jws).payload).body
+    return list(body.requests.purposes) if isinstance(body, PeerIntroduce) else None
+
+
+def _is_agreed(purpose: str, decision: PeerDecision) -> bool:
+    return decision.terms is None or purpose in decision.terms.purposes
 
 
 def _keep_credentials(connection: Connection, message: Message, at: datetime) -> None:

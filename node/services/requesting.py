@@ -275,7 +275,9 @@ def take_delivery(
             connection, delivery_id=body.delivery_id, uid=uid, due=due
         )
     _receipt(connection, context, ledger, message, digest, peer, judged, duties, at)
-    exchanges.settle_request(connection, thread=message.thread, state="delivered")
+    exchanges.settle_request(
+        connection, peer=peer.id, thread=message.thread, state="delivered"
+    )
 
 
 def take_amend(
@@ -316,21 +318,27 @@ def take_amend(
     _receipt(connection, context, ledger, message, digest, peer, judged, [], at)
 
 
-def take_status(connection: Connection, *, message: Message) -> None:
+def take_status(connection: Connection, *, message: Message, peer: Peer) -> None:
     """Close a request nothing was delivered for."""
     body = message.body
     if isinstance(body, RecordStatus):
         exchanges.settle_request(
-            connection, thread=message.thread, state=f"closed-{body.outcome}"
+            connection,
+            peer=peer.id,
+            thread=message.thread,
+            state=f"closed-{body.outcome}",
         )
 
 
-def take_problem(connection: Connection, *, message: Message) -> None:
+def take_problem(connection: Connection, *, message: Message, peer: Peer) -> None:
     """Close a request the peer refused for what it is."""
     body = message.body
     if isinstance(body, ProblemReport) and message.pthid:
         exchanges.settle_request(
-            connection, thread=message.pthid, state=f"refused {body.code}"
+            connection,
+            peer=peer.id,
+            thread=message.pthid,
+            state=f"refused {body.code}",
         )
 
 
@@ -410,7 +418,7 @@ def take_consent_change(
         delivery = exchanges.delivery(
             connection, vault=context.vault, id=delivery_id, peer=peer.id
         )
-        if delivery is not None:
+        if delivery is not None and delivery.direction == "in":
             exchanges.erase_delivery(connection, id=delivery_id, at=at)
         results.append(
             {

@@ -263,10 +263,14 @@ def request(connection: Connection, *, vault: Vault, id: str) -> Request | None:
     return Request(**found | {"body": body})
 
 
-def settle_request(connection: Connection, *, thread: str, state: str) -> None:
-    """Note what came of the request that began `thread`, if one did."""
+def settle_request(
+    connection: Connection, *, peer: str, thread: str, state: str
+) -> None:
+    """Note what came of the request to `peer` that began `thread`, if one did."""
     connection.execute(
-        update(_request).where(_request.c.id == thread).values(state=state)
+        update(_request)
+        .where(_request.c.id == thread, _request.c.peer == peer)
+        .values(state=state)
     )
 
 

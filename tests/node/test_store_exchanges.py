@@ -170,8 +170,12 @@ def test_a_request_is_settled(connection):
         body=b"{}",
         reference="case 7",
     )
-    exchanges.settle_request(connection, thread="asked", state="delivered")
-    exchanges.settle_request(connection, thread="nothing", state="delivered")
+    for peer, thread, state in (
+        ("uni", "asked", "delivered"),
+        ("another", "asked", "closed-unavailable"),
+        ("uni", "nothing", "delivered"),
+    ):
+        exchanges.settle_request(connection, peer=peer, thread=thread, state=state)
 
     request = exchanges.request(connection, vault=VAULT, id="asked")
     assert (request.state, request.reference, request.body) == (
