@@ -5,6 +5,7 @@ Reading only: whether anything of it may go out is for `node.gate`.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from node.store.credentials import Credential
@@ -12,6 +13,7 @@ from protocol.credentials.claims_paths import Path, format_path, parse_path
 from protocol.credentials.record_model import vct
 from protocol.exchange.dcql import CredentialQuery, Dcql, choices, requested
 from protocol.securing import sd_jwt
+from protocol.securing.sd_jwt import SdJwt
 
 Fields = frozenset[tuple[str, str]]
 """Record id and concrete path as text: the rows of a consent's scope."""
@@ -19,7 +21,13 @@ Fields = frozenset[tuple[str, str]]
 
 def record_of(credential: Credential) -> dict[str, Any]:
     """Return the record a credential states, every claim of it."""
-    return sd_jwt.parse(credential.sd_jwt).record()
+    return _parsed(credential.sd_jwt).record()
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> SdJwt:
+    """Take an SD-JWT apart; what is looked at to decide is presented right after."""
+    return sd_jwt.parse(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Item:
 
     def presented(self) -> bytes:
         """Return the octets that disclose exactly the units."""
-        return sd_jwt.parse(self.credential.sd_jwt).present(self.units).encode()
+        return _parsed(self.credential.sd_jwt).present(self.units).encode()
 
 
 def item_name(credential: Credential) -> str:

@@ -34,13 +34,6 @@ TARGET_P95 = 0.150
 LONGEST = 60.0
 """Seconds one exchange may take before it counts as failed."""
 PORT_BASE = 18700
-CLAIMS: tuple[tuple[str | int | None, ...], ...] = (
-    ("qualification", "title"),
-    ("qualification", "level"),
-    ("qualification", "awarded_on"),
-    ("programme", "credits"),
-    ("results", None, "grade"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +174,7 @@ class _Watch:
             peer=peer,
             subject={"match": "grant", "grant": code},
             kind="diploma-supplement",
-            required=CLAIMS,
+            required=learners.CLAIMS,
             optional=(),
             purpose="recognition-assessment",
             reference="BENCH",

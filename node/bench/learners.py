@@ -18,13 +18,21 @@ from node.services.importing import ImportFile
 from node.settings import Settings
 from node.store import credentials, learners
 from node.store.learners import StoredRecord
-from protocol.credentials.claims_paths import format_path, leaves
+from protocol.credentials.claims_paths import Path, expand, format_path
 from protocol.credentials.learner_record import LearnerRecord
 from protocol.identity.dids import Did
 
 AT_ONCE = 50
 """Learners per transaction."""
 KIND = "diploma-supplement"
+CLAIMS: tuple[Path, ...] = (
+    ("qualification", "title"),
+    ("qualification", "level"),
+    ("qualification", "awarded_on"),
+    ("programme", "credits"),
+)
+"""What is asked for and granted: the example query of LRX 1.0, its optional grades
+switched off."""
 
 
 async def seed(settings: Settings, *, recipient: Did, count: int) -> list[str]:
@@ -122,7 +130,8 @@ def _granted(
     scope = frozenset(
         (one.record_id, format_path(unit))
         for one in held
-        for unit in leaves(record_of(one))
+        for path in CLAIMS
+        for unit in expand(path, record_of(one))
     )
     return consenting.grant(
         connection,
