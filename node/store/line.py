@@ -83,7 +83,10 @@ class Line:
     @classmethod
     async def open(cls, path: Path, *, writes: bool) -> Self:
         """Open a connection to the database at `path`, which exists."""
-        inner = await aiosqlite.Connection(lambda: connect(path, writes=writes), 64)
+        inner = aiosqlite.Connection(lambda: connect(path, writes=writes), 64)
+        # A process that fails before it closes its store must still end.
+        inner._thread.daemon = True  # noqa: SLF001
+        await inner
         begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
         try:
             return cls(inner, await _inside(inner, lambda: _joined(inner, begin)))

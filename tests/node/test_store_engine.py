@@ -72,7 +72,8 @@ async def test_files_beside_the_database_are_the_nodes_own_too(store, path):
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql+asyncpg://host/db", "sqlite+aiosqlite://", "sqlite:///:memory:"],
+    "url",
+    ["postgresql+asyncpg://host/db", "sqlite+aiosqlite://", "sqlite:///:memory:"],
 )
 def test_only_sqlite_files_are_taken(url):
     with pytest.raises(ValueError, match="only SQLite files"):
@@ -318,6 +319,29 @@ async def test_a_connection_that_cannot_be_set_up_is_closed(path, monkeypatch):
         await Line.open(path, writes=True)
 
 
+FORGETFUL = """
+import asyncio, sys
+from node.store.engine import open_store
+
+async def main():
+    store = await open_store(sys.argv[1])
+    raise SystemExit(7)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+async def test_a_process_ends_that_never_closed_its_store(url):
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "ignore", "-c", FORGETFUL, url),
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+
+    async with asyncio.timeout(20):
+        assert await process.wait() == 7
+
+
 WRITER = """
 import asyncio, sys
 from node.store import meta
@@ -339,7 +363,8 @@ asyncio.run(main())
 @pytest.mark.slow
 async def test_a_killed_process_loses_nothing_it_acknowledged(url):
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", WRITER, url), stdout=asyncio.subprocess.PIPE,
+        *(sys.executable, "-c", WRITER, url),
+        stdout=asyncio.subprocess.PIPE,
     )
     acknowledged = []
     while len(acknowledged) < 200:
