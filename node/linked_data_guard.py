@@ -157,7 +157,7 @@ def check_unsecured(document: Mapping[str, Any]) -> None:
     """
     contexts = document.get("@context")
     listed = contexts if isinstance(contexts, list) else [contexts]
-    if listed[0] != FORMER_CONTEXT:
+    if listed[:1] != [FORMER_CONTEXT]:
         raise RefusedError("a document that is not of VC Data Model 1.1")
     types = _types(listed)
     _check_did("the issuer", _id_of(document.get("issuer")))

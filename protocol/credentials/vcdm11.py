@@ -57,4 +57,7 @@ def as_former(credential: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in credential.items():
         if name != "@context":
             former[_RENAMED.get(name, name)] = value
-    return former
+    # In 1.1 a status has to have an id, in 2.0 it may.
+    status = credential["credentialStatus"]
+    place = f"{status['statusListCredential']}#{status['statusListIndex']}"
+    return former | {"credentialStatus": {"id": place, **status}}
