@@ -22,16 +22,19 @@ lint: install
 	$(BIN)/lint-imports
 
 test: install
-	$(BIN)/pytest -n 2 -m "not samples" $(ARGS)
+	$(BIN)/pytest -n 2 -m "not samples and not network" $(ARGS)
 
 test-fast: install
-	$(BIN)/pytest -n 2 -m "not slow and not samples" $(ARGS)
+	$(BIN)/pytest -n 2 -m "not slow and not samples and not network" $(ARGS)
 
 test-samples: install
 	$(BIN)/pytest -m samples $(ARGS)
 
 test-mutation: install
 	$(BIN)/pytest -n 2 -m mutation $(ARGS)
+
+test-network: install
+	$(BIN)/pytest -m network --log-cli-level=INFO tests/network $(ARGS)
 
 demo: install
 	@$(BIN)/lrx demo $(ARGS)
