@@ -1,5 +1,6 @@
 """`lrx import`: exports, catalogue and ELMO documents into learner records."""
 
+import asyncio
 import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
@@ -113,14 +114,22 @@ def _guess(file: Path) -> None:
 
 async def _tables(node: Node, files: list[ImportFile], *, dry: bool) -> ImportReport:
     at = node.context.clock()
-    prepared = importing.prepare(files, at=at)
+    # In a thread: whoever waits may be shown that something happens.
+    prepared = await asyncio.to_thread(importing.prepare, files, at=at)
     return await node.store.write(
         importing.import_prepared,
         node.context.vault,
         prepared=prepared,
         at=at,
         dry_run=dry,
+        tell=_progress,
     )
+
+
+def _progress(what: str, done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\r\033[K{what}: {done} of {total}", end=end, file=sys.stderr)
 
 
 async def _catalogue(node: Node, file: Path, arguments: Namespace) -> None:

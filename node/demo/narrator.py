@@ -1,15 +1,19 @@
 """Tells the story as it happens: steps, timings, a bar while something takes long."""
 
+import asyncio
+import itertools
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
 BAR = 30
 """Signs of a progress bar."""
+PATIENCE = 2.0
+"""Seconds after which a bar appears."""
 
 
 @dataclass(slots=True)
@@ -30,6 +34,8 @@ class Narrator:
     exchanged: list[tuple[str, str, str, str]] = field(default_factory=list)
     """What went from whom to whom, and what came of it."""
     _started: float = field(default_factory=time.perf_counter)
+    _terminal: TextIO = field(default_factory=lambda: sys.stderr)
+    """Where bars go; taken at the beginning, for commands write elsewhere."""
 
     @property
     def _out(self) -> TextIO:
@@ -54,14 +60,37 @@ class Narrator:
         finally:
             step.ms = round((time.perf_counter() - begun) * 1000)
 
-    def bar(self, what: str, done: float, whole: float) -> None:
-        """Show how far something long has come; only on a terminal."""
-        if not self._out.isatty():
+    @asynccontextmanager
+    async def working(self, what: str) -> AsyncIterator[None]:
+        """Show a moving bar while something takes over `PATIENCE`; on a terminal."""
+        ticking = asyncio.create_task(self._tick(what))
+        try:
+            yield
+        finally:
+            ticking.cancel()
+            with suppress(asyncio.CancelledError):
+                await ticking
+
+    async def _tick(self, what: str) -> None:
+        if not self._terminal.isatty():
             return
-        filled = round(BAR * min(done / whole, 1)) if whole else BAR
-        line = f"\r         {what} [{'#' * filled}{'.' * (BAR - filled)}]"
-        end = "\r\033[K" if done >= whole else ""
-        print(line + end, end="", file=self._out, flush=True)
+        await asyncio.sleep(PATIENCE)
+        begun = time.perf_counter() - PATIENCE
+        try:
+            for place in itertools.count():
+                cells = [
+                    "#" if (n - place) % BAR < BAR // 5 else "." for n in range(BAR)
+                ]
+                seconds = time.perf_counter() - begun
+                print(
+                    f"\r\033[K         {what} [{''.join(cells)}] {seconds:.0f} s",
+                    end="",
+                    file=self._terminal,
+                    flush=True,
+                )
+                await asyncio.sleep(0.2)
+        finally:
+            print("\r\033[K", end="", file=self._terminal, flush=True)
 
     def note(self, what: str, source: str, target: str, outcome: str) -> None:
         """Remember what was exchanged, for the table at the end."""

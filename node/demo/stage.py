@@ -68,8 +68,9 @@ class Stage:
         """
         config = ["--config", str(self.world.file(key))] if key else []
         out, err = io.StringIO(), io.StringIO()
-        with redirect_stdout(out), redirect_stderr(err):
-            status = await self.command([*config, *words])
+        async with self.narrator.working(f"lrx {words[0]}"):
+            with redirect_stdout(out), redirect_stderr(err):
+                status = await self.command([*config, *words])
         expect(
             status in expected,
             f"lrx {' '.join(words)} ended with {status}, not {expected}: "
