@@ -323,8 +323,10 @@ def take_answer(
     items = [
         item
         for item in _items_of(connection, context, consent)
-        if item.item_id in body.items
+        if not body.items or item.item_id in body.items
     ]
+    if not items:
+        raise NotFoundError("an answer that accepts nothing of what was offered")
     gate.release(
         connection,
         context=context,
