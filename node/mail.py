@@ -67,8 +67,12 @@ def compose(
     institution: str,
     link: str,
     at: datetime,
+    readable: bool = False,
 ) -> EmailMessage:
-    """Write a mail; names and addresses cannot add headers of their own."""
+    """Write a mail; names and addresses cannot add headers of their own.
+
+    A `readable` one can be read as a file; servers want seven bits.
+    """
     message = EmailMessage(policy=SMTP)
     message["Subject"] = _line(
         text(language, f"mail.{kind}.subject", institution=institution)
@@ -77,7 +81,6 @@ def compose(
     message["To"] = _line(to)
     message["Date"] = format_datetime(at)
     message["Message-ID"] = make_msgid(domain=sender.rsplit("@", 1)[-1])
-    message["Content-Language"] = language
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(
         text(
@@ -87,8 +90,9 @@ def compose(
             institution=institution,
             link=link,
         ).lstrip(),
-        cte="base64",
+        cte="8bit" if readable else "base64",
     )
+    message["Content-Language"] = language
     return message
 
 
@@ -159,6 +163,7 @@ async def deliver_due(store: Store, context: NodeContext) -> int:
             institution=settings.name.best("ja" if one.lang == "ja" else "en"),
             link=settings.portal_origin + one.body.decode(),
             at=one.created_at,
+            readable=folder is not None,
         )
         try:
             await asyncio.to_thread(transport, message)

@@ -270,13 +270,13 @@ def access_log(
 
 
 _TOLD = (
+    "query-refused",
+    "release-denied",
+    "delivery-failed",
     "receipt",
-    "receipt-received",
-    "erasure-reported",
+    "erasure-report",
     "credential-issued",
     "credential-revoked",
-    "offer-sent",
-    "offer-answered",
 )
 """Audit events that no other table tells a learner about."""
 

@@ -89,7 +89,7 @@ class Jobs:
     async def stop(self, _: web.Application) -> None:
         """At the end of the process, let short work finish and stop the rest."""
         if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=GRACE)
+            late = (await asyncio.wait(self._tasks, timeout=GRACE))[1]
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)

@@ -1,10 +1,16 @@
+import ast
 import re
 from importlib.resources import files
+from pathlib import Path
 from string import Formatter
 
 import pytest
 
 from node.texts.catalogue import LANGUAGES, catalogue, choose, text
+from protocol.credentials.findings import POLICIES, Result
+from protocol.credentials.record_model import KINDS, UNITS
+from protocol.exchange import states
+from protocol.exchange.consent import Purpose, Status
 
 TEMPLATES = files("node.web").joinpath("templates")
 
@@ -35,6 +41,55 @@ def test_every_text_a_template_names_exists():
     missing = [(name, key) for name, key in used_keys() if key not in catalogue("en")]
 
     assert missing == []
+
+
+def kinds_audited():
+    for path in Path("node").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "audit.append":
+                for keyword in call.keywords:
+                    if keyword.arg == "kind" and isinstance(
+                        keyword.value, ast.Constant
+                    ):
+                        yield keyword.value.value
+
+
+def test_whatever_is_audited_has_a_name():
+    kinds = set(kinds_audited())
+
+    assert len(kinds) > 10
+    assert {f"event.{kind}" for kind in kinds} <= catalogue("en").keys()
+
+
+def test_every_unit_of_a_record_has_a_name():
+    names = {".".join(p for p in unit.path if isinstance(p, str)) for unit in UNITS}
+
+    assert {f"field.{name}" for name in names} <= catalogue("en").keys()
+    assert {f"group.{unit.path[0]}" for unit in UNITS} <= catalogue("en").keys()
+
+
+@pytest.mark.parametrize(
+    ("prefix", "words"),
+    [
+        ("kind", KINDS),
+        ("purpose", Purpose),
+        ("purpose-text", Purpose),
+        ("result", Result),
+        ("consent", Status),
+        ("held", set(states.Delivery) - {"absent"}),
+        ("peer-state", states.Peer),
+        ("duty", states.Obligation),
+        ("verdict", ("valid.title", "invalid.title", "undetermined.title")),
+    ],
+)
+def test_every_word_of_the_protocol_has_a_text(prefix, words):
+    assert {f"{prefix}.{word}" for word in words} <= catalogue("ja").keys()
+
+
+def test_every_required_finding_is_told_in_words():
+    for name in POLICIES["recognition"]:
+        for result in Result:
+            assert f"finding.{name}.{result}" in catalogue("ja")
 
 
 def test_no_japanese_text_was_left_in_english():

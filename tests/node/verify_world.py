@@ -20,6 +20,12 @@ class OwnRegistry:
     async def status_list(self, url, *, fresh=False):
         raise DidError(f"{url} cannot be reached")
 
+    def remembered_history(self, did):
+        return None
+
+    def remembered_list(self, url):
+        return None
+
 
 def verifier(world: World):
     """Return what the portal is given to verify documents with."""
