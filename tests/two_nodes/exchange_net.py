@@ -423,8 +423,7 @@ class Net:
             created=int(more.pop("at", self.clock()).timestamp()),
             nonce=nonce,
         )
-        fields = [("Host", authority), ("Content-Type", parts.content_type or "")]
-        return Call(parts, nonce, [*fields, *headers.items()])
+        return Call(parts, nonce, [("Host", authority), *headers.items()])
 
     async def exchange(self, to: str, call: "Call") -> "Answer":
         """Send a request as it stands and check the signature of the answer."""

@@ -1,11 +1,18 @@
 """Query, consent, delivery, receipt: between two nodes over TLS."""
 
-import pytest
-from exchange_net import A, R, by_grant
+from datetime import timedelta
 
+import pytest
+from exchange_net import DIPLOMA, A, B, R, about, by_grant, scope_of, until
+
+from node.services import consenting, delivering, issuing
+from node.store import audit, exchanges
+from protocol.errors import UnexpectedMessageError
 from protocol.securing import sd_jwt
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 async def test_a_grant_is_answered_at_once_and_signed_for(net):
@@ -17,12 +24,290 @@ async def test_a_grant_is_answered_at_once_and_signed_for(net):
     delivery = await net.delivery(R, thread)
     (item,) = await net.items(R, delivery.id)
     assert item.verdict["overall"] == "valid"
-    record = sd_jwt.parse(item.octets.decode()).record()
-    assert record["holder"] == {
-        "family_name": person.family,
-        "name_kana": f"{person.kana} アイコ",
-    }
+    holder = sd_jwt.parse(item.octets.decode()).record()["holder"]
+    assert set(holder) == {"family_name", "name_kana"}
+    assert holder["family_name"] == person.family
     sent = await net.receipted(thread)
     assert sent.consent_id == granted.consent_id
     assert await net.comes_to(thread, "receipted")
     assert await net.request_state(thread) == "delivered"
+
+
+async def test_a_grant_is_for_one_use(net):
+    granted = await net.grant(await net.add_person())
+    first = await net.ask(by_grant(granted.code))
+    await net.receipted(first)
+
+    second = await net.ask(by_grant(granted.code.lower().replace("-", " ")))
+
+    assert await net.comes_to(second, "waiting")
+
+
+async def test_the_learner_approves_and_withholds_a_field(net):
+    person = await net.add_person()
+    thread = await net.ask(person.subject)
+    assert await net.comes_to(thread, "consent-pending")
+
+    await net.approve(thread, person)
+
+    delivery = await net.delivery(R, thread)
+    (item,) = await net.items(R, delivery.id)
+    record = sd_jwt.parse(item.octets.decode()).record()
+    assert record["holder"] == {"family_name": person.family}
+    assert person.kana.encode() not in item.octets
+    await net.receipted(thread)
+
+
+async def test_the_learner_is_told_by_mail_without_data(net):
+    person = await net.add_person()
+
+    thread = await net.ask(person.subject)
+    await net.comes_to(thread, "consent-pending")
+
+    kinds = [row.kind for row in await net.rows(A, "mail", "kind")]
+    assert "consent-request" in kinds
+
+
+async def test_a_consent_given_before_answers_the_same_question_again(net):
+    person = await net.add_person()
+    at = net.clock()
+    node = net.nodes[A]
+    scope = await node.store.read(scope_of, net.context(A), person.id)
+    await net.write(
+        A,
+        consenting.give,
+        learner_id=person.id,
+        recipient=net.peer(R),
+        purpose="recognition-assessment",
+        scope=scope,
+        not_after=at + DAY,
+        language="en",
+        login_at=at,
+        at=at,
+    )
+
+    thread = await net.ask(person.subject)
+
+    await net.receipted(thread)
+
+
+async def test_an_old_login_does_not_approve(net):
+    person = await net.add_person()
+    thread = await net.ask(person.subject)
+    await net.comes_to(thread, "consent-pending")
+
+    with pytest.raises(UnexpectedMessageError, match="5 minutes"):
+        await net.write(
+            A,
+            consenting.approve,
+            query_id=thread,
+            learner_id=person.id,
+            chosen_optional=frozenset(),
+            language="en",
+            login_at=net.clock() - timedelta(minutes=6),
+            at=net.clock(),
+        )
+    assert await net.query_state(thread) == "consent-pending"
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"purpose": "employment"}, "e.m.msg.purpose-not-agreed"),
+        ({"deadline": HOUR / 2}, "e.p.query.deadline"),
+        ({"deadline": 46 * DAY}, "e.p.query.deadline"),
+    ],
+)
+async def test_a_problem_follows_from_the_query_alone(net, changed, code):
+    """The same for a learner who exists and for nobody."""
+    if "deadline" in changed:
+        changed = {"deadline": net.clock() + changed["deadline"]}
+    person = await net.add_person()
+
+    for subject in (person.subject, about("0")):
+        thread = await net.ask(subject, **changed)
+        await net.settles(thread, f"refused {code}")
+        assert await net.query_state(thread) == ""
+
+
+async def _tell_query(net, **changed):
+    body = {
+        "subject": about("0"),
+        "dcql": DIPLOMA,
+        "purpose": {"code": "recognition-assessment"},
+        "recipient_terms": {"jurisdiction": "NL", "retention_days": 180},
+        "accept": {"formats": ["dc+sd-jwt"]},
+        "deadline": int((net.clock() + DAY).timestamp()),
+    }
+    return await net.tell(R, A, "record/query", body | changed)
+
+
+async def _problem_about(net, id_):
+    node = net.nodes[R]
+
+    async def look():
+        for row in await net.rows(R, "inbox", "id", "type"):
+            if row.type == "report-problem":
+                from node.store import messages
+                from protocol.exchange import envelope
+                from protocol.exchange import messages as wire
+
+                found = await node.store.read(
+                    messages.received,
+                    vault=node.context.vault,
+                    peer=net.peer(A),
+                    id=row.id,
+                )
+                message = wire.reread(envelope.read(found.jws).payload)
+                if message.pthid == id_:
+                    return message.body.code
+        return None
+
+    return await until(look)
+
+
+async def test_no_common_format_is_told(net):
+    status, said = await _tell_query(net, accept={"formats": ["text/csv"]})
+    assert status == 202
+    assert await _problem_about(net, said["accepted"]) == "e.p.format.no-common"
+
+
+async def test_a_query_outside_the_profile_of_dcql_is_told(net):
+    dcql = {"credentials": [{"id": "d", "format": "mso_mdoc", "meta": {}}]}
+    status, said = await _tell_query(net, dcql=dcql)
+    assert status == 202
+    assert await _problem_about(net, said["accepted"]) == "e.p.query.too-broad"
+
+
+async def test_the_quota_is_told(fresh):
+    net = fresh
+    row = {"max_queries_per_day": 1}
+    from node.store import peers as peer_store
+
+    await net.nodes[A].store.write(peer_store.set_peer, id=net.peer(R), terms=row)
+    first = await net.ask(about("0"))
+    await net.comes_to(first, "waiting")
+
+    second = await net.ask(about("1"))
+
+    await net.settles(second, "refused e.p.limit.queries")
+
+
+async def test_a_push_is_offered_answered_delivered_and_signed_for(net):
+    person = await net.add_person()
+    thread = await _offer(net, person)
+
+    delivery = await net.delivery(B, thread)
+    (item,) = await net.items(B, delivery.id)
+    assert item.verdict["overall"] == "valid"
+    await net.receipted(thread)
+    offer = await _offer_of(net, A, thread)
+    assert offer.state == "accepted"
+    # Evidence beside, never as, an award of its own.
+    assert await net.count(B, "record", "credential", "student_record") == [0, 0, 0]
+
+
+async def _offer(net, person, purpose="admission"):
+    at = net.clock()
+    scope = await net.nodes[A].store.read(scope_of, net.context(A), person.id)
+    consent_id = await net.write(
+        A,
+        consenting.give,
+        learner_id=person.id,
+        recipient=net.peer(B),
+        purpose=purpose,
+        scope=scope,
+        not_after=at + DAY,
+        language="en",
+        login_at=at,
+        at=at,
+    )
+    return await net.write(
+        A, delivering.offer, consent_id=consent_id, reference="APPL-1", at=at
+    )
+
+
+async def _offer_of(net, key, thread):
+    node = net.nodes[key]
+    return await node.store.read(exchanges.offer, vault=node.context.vault, id=thread)
+
+
+async def test_an_offer_for_a_purpose_not_taken_is_declined(net):
+    person = await net.add_person()
+
+    thread = await _offer(net, person, "scholarship")
+
+    async def declined():
+        return (await _offer_of(net, A, thread)).state == "declined"
+
+    await until(declined)
+    assert (await _offer_of(net, B, thread)).state == "declined"
+
+
+async def test_terms_beyond_the_consent_are_not_covered(net):
+    person = await net.add_person()
+    # B answers by hand, keeping data for ten years.
+    node = net.nodes[B]
+    await node.worker.stop()
+    try:
+        thread = await _offer(net, person)
+
+        async def came():
+            rows = await net.rows(B, "inbox", "id")
+            return thread in [row.id for row in rows]
+
+        await until(came)
+        terms = {"jurisdiction": "NL", "retention_days": 3650, "onward": []}
+        body = {"answer": "accept", "items": ["diploma_supplement"], "terms": terms}
+        status, said = await net.tell(B, A, "record/answer", body, thid=thread)
+        assert status == 202
+        assert await net.inbox_row(A, B, said["accepted"]) == ("done", None)
+        assert (await _offer_of(net, A, thread)).state == "terms-not-covered"
+        assert thread not in [
+            row.thread for row in await net.rows(A, "delivery", "thread")
+        ]
+    finally:
+        await node.worker.start()
+
+
+async def test_a_correction_is_told_and_sent_under_the_same_consent(net):
+    person = await net.add_person()
+    granted = await net.grant(person)
+    thread = await net.ask(by_grant(granted.code))
+    delivery = await net.delivery(R, thread)
+    await net.receipted(thread)
+
+    node = net.nodes[A]
+    held = await net.rows(A, "credential", "id", "learner_id")
+    (old,) = [row.id for row in held if row.learner_id == person.id]
+    reissued = await net.write(
+        A,
+        issuing.reissue,
+        credential_id=old,
+        reason="grade corrected",
+        at=net.clock(),
+    )
+    await net.write(A, issuing.publish_status_lists, at=net.clock())
+    new = reissued if isinstance(reissued, str) else reissued.credential_id
+    told = await net.write(
+        A,
+        delivering.tell_changed,
+        old_credential_id=old,
+        new_credential_id=new,
+        reason="superseded",
+        at=net.clock(),
+    )
+
+    assert told == 1
+
+    async def corrected():
+        found = {item.item_id: item for item in await net.items(R, delivery.id)}
+        words = {n: i.verdict["overall"] for n, i in found.items() if i.verdict}
+        return words if len(words) == 2 and words["degree"] == "invalid" else None
+
+    words = await until(corrected)
+    assert words == {"degree": "invalid", "degree~1": "valid"}
+    (first,) = [i for i in await net.items(R, delivery.id) if i.item_id == "degree"]
+    assert "revoked" in first.verdict["findings"]["status_now"]["reason"]
+    events = await node.store.read(audit.events, vault=node.context.vault, limit=9999)
+    assert {e.kind for e in events} >= {"release", "dispatch", "receipt"}
