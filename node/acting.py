@@ -5,7 +5,7 @@ which also notes that the message was acted on. A table says which use case take
 message.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,6 +29,7 @@ from protocol.exchange import envelope
 from protocol.exchange import messages as wire
 from protocol.exchange.messages import Message
 from protocol.exchange.record_bodies import RecordAmend, RecordDeliver
+from protocol.identity.dids import Did
 from protocol.rules.validation import Evidence, Verification
 
 MEDIA_TYPES = {"dc+sd-jwt": "application/dc+sd-jwt", "ldp_vc": "application/vc"}
@@ -168,15 +169,19 @@ class Actor:
             if attachment.media_type == peering.ORGANISATION_TYPE
             and (octets := attachment.octets())
         ]
-        basis, reasons = await verifying.check_organisation(
-            message.from_,
+        return await self.standing(message.from_, received)
+
+    async def standing(self, did: Did, received: Collection[bytes] = ()) -> Checked:
+        """Judge on whose word an organisation is what it says, today."""
+        basis, reasons, result = await verifying.check_organisation(
+            did,
             received,
             source=self.registry,
             known=await self.store.read(peer_store.organisation_credentials),
             anchors=self.context.settings.trust_anchors,
             at=self.context.clock(),
         )
-        return Checked(basis, reasons)
+        return Checked(basis, reasons, result)
 
 
 async def _introduction(actor: Actor, arrival: Arrival) -> Effect:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from prometheus_client import Counter
 from sqlalchemy import Connection
@@ -21,9 +21,10 @@ from node.acting import Actor
 from node.context import NodeContext
 from node.peers import Outcome, Sender
 from node.registry import Registry
-from node.services import accrediting, delivering, issuing, peering, sharing
+from node.services import accrediting, delivering, issuing, peering, requesting, sharing
 from node.services.delivering import Circuit
 from node.store import messages
+from node.store import peers as peer_store
 from node.store.engine import Store
 from node.store.gate import GateError
 from protocol.errors import ExpiredError, ProtocolError
@@ -39,6 +40,8 @@ AT_ONCE = 32
 PAUSES = (0.5, 5.0, 30.0)
 """Seconds between attempts at what failed by a fault of this node."""
 NONCE_LIFETIME = timedelta(minutes=5)
+RECHECK_AFTER = timedelta(days=1)
+"""How often the credentials behind a relationship are looked at anew."""
 
 ACTED = Counter("lrx_messages_acted", "Messages acted on", ["type", "result"])
 ATTEMPTS = Counter("lrx_delivery_attempts", "Attempts to deliver", ["result"])
@@ -53,6 +56,7 @@ class Worker:
     registry: Registry
     sender: Sender
     actor: Actor
+    _rechecked: datetime | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _circuits: dict[str, Circuit] = field(default_factory=dict)
     _in_flight: dict[str, set[str]] = field(default_factory=dict)
@@ -184,6 +188,18 @@ class Worker:
         """
         return (await self.actor.gathered(octets))[0]
 
+    async def _recheck_peers(self) -> None:
+        """Walk every trusted peer's chain anew: accreditations end."""
+        for row in await self.store.read(peer_store.peers, state="trusted"):
+            if row.basis:
+                await self.store.write(
+                    peering.recheck,
+                    context=self.context,
+                    peer=row.id,
+                    checked=await self.actor.standing(row.did),
+                    at=self.context.clock(),
+                )
+
     # --- delivering
 
     async def _deliver(self) -> bool:
@@ -295,7 +311,11 @@ class Worker:
         )
         await self.store.write(sharing.close_due, context=self.context, at=at)
         await self.store.write(messages.prune, nonces_before=at - NONCE_LIFETIME, at=at)
+        await self.store.write(requesting.fulfil_due, context=self.context, at=at)
         await mail.deliver_due(self.store, self.context)
+        if self._rechecked is None or at - self._rechecked >= RECHECK_AFTER:
+            self._rechecked = at
+            await self._recheck_peers()
         return False
 
 

@@ -168,11 +168,12 @@ async def check_organisation(
     known: Collection[bytes],
     anchors: Collection[Did],
     at: datetime,
-) -> tuple[tuple[dict[str, str], ...], tuple[str, ...]]:
+) -> tuple[tuple[dict[str, str], ...], tuple[str, ...], str]:
     """Find out on whose word an organisation is what it says, today.
 
-    Returns the basis (anchor, type of credential, moment) and, where there is none, the
-    reasons in words.
+    Returns the basis (anchor, type of credential, moment); where there is none, the
+    reasons in words; and the result, which is `unknown` when something was not to be
+    had.
     """
     statements_ = dict.fromkeys([*received, *known])
     gathered = Gathered.begin(source, statements_, fresh=False)
@@ -191,10 +192,10 @@ async def check_organisation(
         for want in wants:
             await _gather(want, gathered, source, fresh=False)
     if found.result != "valid" or found.anchor is None:
-        return (), (found.reason,)
+        return (), (found.reason,), str(found.result)
     basis = {
         "anchor": str(found.anchor),
         "credential": found.chain[-1].type,
         "checked": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    return (basis,), ()
+    return (basis,), (), str(found.result)

@@ -26,13 +26,16 @@ from protocol.exchange.consent_record import (
     Event,
     Notice,
     Party,
+    consent_receipt,
     consent_record,
 )
 from protocol.exchange.envelope import message_digest
 from protocol.exchange.messages import policy_digest
 from protocol.exchange.odrl import Terms, policy
 from protocol.linked_data.jcs import canonical
+from protocol.securing import jose
 
+RECEIPT_TYPE = "lrx-consent-receipt+jwt"
 NOTICE_VERSION = "1"
 """Raised when the words of the consent page change."""
 
@@ -181,7 +184,7 @@ def _record(
         Event(Status.GRANTED, at, "learner", "portal, login by one-time link"),
     )
     manage = f"{settings.portal_origin}/learner/consents/{consent_id}"
-    return consent_record(
+    record = consent_record(
         ConsentFacts(
             id=consent_id,
             version=1,
@@ -226,3 +229,12 @@ def _record(
             events=events,
         )
     )
+    receipt = consent_receipt(record, receipt_id=consent_id, at=at)
+    # The learner's copy, signed: what was agreed can be shown to anyone later.
+    record["lrx:receipt"] = jose.secure(
+        receipt,
+        key=context.identity.message_key,
+        kid=context.identity.message_kid,
+        typ=RECEIPT_TYPE,
+    )
+    return record

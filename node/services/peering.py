@@ -40,6 +40,8 @@ class Checked:
     """Anchor, credential type and moment of each statement that holds."""
     reasons: tuple[str, ...] = ()
     """What is missing or wrong, in words."""
+    result: str = "unknown"
+    """`invalid` where the statements themselves say no, `unknown` where some lack."""
 
     @property
     def complete(self) -> bool:
@@ -311,6 +313,36 @@ def decide(
         vault=context.vault,
         kind="peer-decided",
         event={"peer": peer, "decision": decision, "by": by, "reason": reason},
+        at=at,
+    )
+
+
+def recheck(
+    connection: Connection,
+    *,
+    context: NodeContext,
+    peer: str,
+    checked: Checked,
+    at: datetime,
+) -> None:
+    """Suspend a trusted peer whose chain of credentials no longer stands.
+
+    Nothing new is released to it; receipts, reports and recovery still flow. Who was
+    accepted by hand has no chain to lose.
+    """
+    row = peer_store.peer(connection, id=peer)
+    if row is None or row.state != states.Peer.TRUSTED or not row.basis:
+        return
+    if checked.complete:
+        peer_store.set_peer(connection, id=peer, basis=list(checked.basis))
+        return
+    reason = "; ".join(checked.reasons)
+    peer_store.set_peer(connection, id=peer, state=states.Peer.SUSPENDED, reason=reason)
+    audit.append(
+        connection,
+        vault=context.vault,
+        kind="peer-decided",
+        event={"peer": peer, "decision": "suspended", "by": "node", "reason": reason},
         at=at,
     )
 

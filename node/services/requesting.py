@@ -35,6 +35,8 @@ from protocol.identity.multibase import as_base64url
 from protocol.rules.validation import Verification
 
 TOMBSTONE_LIFETIME = timedelta(days=80)
+DELETE_DUTY = "#delete"
+"""The duty of a policy to delete after some days."""
 POLICY = "recognition"
 """Which findings a received credential is judged by."""
 
@@ -420,14 +422,7 @@ def take_consent_change(
         )
         if delivery is not None and delivery.direction == "in":
             exchanges.erase_delivery(connection, id=delivery_id, at=at)
-        results.append(
-            {
-                "delivery_id": delivery_id,
-                "result": "deleted",
-                "completed_at": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "onward": [],
-            }
-        )
+        results.append(_deleted(delivery_id, at))
     if not results:
         return
     outbox.queue(
@@ -446,6 +441,59 @@ def take_consent_change(
         event={"consent": body.consent_id, "deliveries": list(body.deliveries)},
         at=at,
     )
+
+
+def fulfil_due(connection: Connection, *, context: NodeContext, at: datetime) -> int:
+    """Delete what was promised to be deleted by now, and say so unasked.
+
+    Returns how many deliveries were deleted.
+    """
+    done = 0
+    for duty in exchanges.obligations_due(connection, at=at):
+        delivery = exchanges.delivery(
+            connection, vault=context.vault, id=duty.delivery_id
+        )
+        row = peer_store.peer(connection, id=delivery.peer) if delivery else None
+        if duty.uid != DELETE_DUTY or delivery is None or row is None:
+            continue
+        exchanges.erase_delivery(connection, id=delivery.id, at=at)
+        exchanges.set_obligation(
+            connection,
+            delivery_id=delivery.id,
+            uid=duty.uid,
+            state="reported",
+            done_at=at,
+        )
+        outbox.queue(
+            connection,
+            context=context,
+            peer=Peer(row.id, row.did),
+            kind="erasure/report",
+            body={
+                "consent_id": delivery.consent_id,
+                "results": [_deleted(delivery.id, at)],
+            },
+            at=at,
+            pthid=delivery.thread,
+        )
+        audit.append(
+            connection,
+            vault=context.vault,
+            kind="erased",
+            event={"consent": delivery.consent_id, "deliveries": [delivery.id]},
+            at=at,
+        )
+        done += 1
+    return done
+
+
+def _deleted(delivery_id: str, at: datetime) -> dict[str, Any]:
+    return {
+        "delivery_id": delivery_id,
+        "result": "deleted",
+        "completed_at": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "onward": [],
+    }
 
 
 def changed_items(
