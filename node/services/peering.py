@@ -337,6 +337,10 @@ def recheck(
         peer_store.set_peer(connection, id=peer, basis=list(checked.basis))
         return
     reason = "; ".join(checked.reasons)
+    if checked.result != "invalid":
+        # Somebody could not be reached: said to the operator, held against nobody.
+        peer_store.set_peer(connection, id=peer, reason=reason)
+        return
     peer_store.set_peer(connection, id=peer, state=states.Peer.SUSPENDED, reason=reason)
     audit.append(
         connection,
