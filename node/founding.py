@@ -1,6 +1,7 @@
 """Makes the home of a new node: keys, DID, settings, database."""
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from node import identity
 from node.context import system_clock
 from node.settings import SettingsError, load
 from node.store.migrate import upgrade
+from protocol.errors import DidError
+from protocol.identity.dids import Did
 
 
 class FoundingError(Exception):
@@ -34,13 +37,20 @@ def create_node(home: Path, plan: Plan) -> Path:
     """Make keys, DID, settings and database in `home`; return the settings file.
 
     Raises:
-        FoundingError: the folder already holds a node.
+        FoundingError: the folder already holds a node, or the plan cannot be used.
     """
     file = home / "node.toml"
     if file.exists():
         raise FoundingError(f"{file} exists: this folder already holds a node")
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = home / "keys"
+    try:
+        Did.parse(f"did:web:{plan.domain.replace(':', '%3A')}")
+    except DidError as error:
+        raise FoundingError(
+            f"{plan.domain!r} is no domain: a DNS name in lower case is needed, "
+            "for example registry.uni-a.example"
+        ) from error
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         identity.create_keystore(keys)
         did = identity.create_did(
@@ -55,7 +65,10 @@ def create_node(home: Path, plan: Plan) -> Path:
     try:
         upgrade(load(file).store_url)
     except SettingsError as error:
+        # Keys nobody has seen yet: without them the command can be given again.
         file.unlink()
+        (home / identity.LOG_FILE).unlink()
+        shutil.rmtree(keys)
         raise FoundingError(str(error)) from error
     return file
 

@@ -9,7 +9,7 @@ from node.ledger import Ledger
 from node.services import proving
 from node.store import audit
 from protocol.errors import ProtocolError
-from protocol.exchange.evidence import verify_pack
+from protocol.exchange.evidence import PackReport, verify_pack
 from protocol.identity.dids import Did
 
 
@@ -67,8 +67,20 @@ async def verify(arguments: Namespace) -> int:
     else:
         for check in report.checks:
             say(f"{'ok' if check.holds else 'FAILED':7} {check.name}: {check.reason}")
+        _tell_more(report)
         say("the pack proves the delivery" if report.ok else "the pack proves nothing")
     return Exit.VALID if report.ok else Exit.INVALID
+
+
+def _tell_more(report: PackReport) -> None:
+    """Print what is not judged: evidence of time, and the status since."""
+    for item, verification in report.verifications.items():
+        time = verification.findings["time_evidence"]
+        say(f"        {item}: as of the receipt {verification.overall('recognition')}")
+        say(f"        {item}: {time.reason}")
+    for item, verification in report.later.items():
+        status = verification.findings["status_now"]
+        say(f"        {item}: when the pack was made: {status.reason}")
 
 
 def add_audit(parser: ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from node.cli.common import Exit, UsageError, opened, say, show
+from node.cli.issuing import learner_of
 from node.fetch import fetcher_for
 from node.handle import Node
 from node.registry import Registry
@@ -213,7 +214,8 @@ def add_consent(parser: ArgumentParser) -> None:
     """Describe the arguments of `lrx consent`."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="consents of one learner")
-    listing.add_argument("learner", help="the learner's id in this node")
+    listing.add_argument("learner", metavar="NUMBER", help="student number")
+    listing.add_argument("--json", action="store_true", help="for machines")
     listing.set_defaults(command=list_consents)
     record = actions.add_parser("show", help="the consent record (ISO/IEC TS 27560)")
     record.add_argument("consent")
@@ -224,12 +226,19 @@ def add_consent(parser: ArgumentParser) -> None:
 
 
 async def list_consents(arguments: Namespace) -> int:
-    """List the consents of a learner as JSON."""
+    """List the consents of a learner."""
     async with opened(arguments) as node:
-        found = await node.store.read(
-            consents.consents_of_learner, learner=arguments.learner
+        learner_id = await node.store.read(
+            learner_of, context=node.context, number=arguments.learner
         )
-    show([one._asdict() for one in found])
+        found = await node.store.read(consents.consents_of_learner, learner=learner_id)
+    if arguments.json:
+        show([one._asdict() for one in found])
+        return Exit.VALID
+    for one in found:
+        say(f"{one.id}  {one.status:10}  {one.purpose:22}  {one.recipient}")
+    if not found:
+        say(f"{arguments.learner} has given and refused no consent")
     return Exit.VALID
 
 

@@ -5,7 +5,7 @@ import http.client
 from argparse import ArgumentParser, Namespace
 from http import HTTPStatus
 
-from node.cli.common import Exit, read_settings
+from node.cli.common import Exit, complain, read_settings
 from node.settings import address
 
 PATIENCE = 3.0
@@ -24,7 +24,11 @@ async def ready(arguments: Namespace) -> int:
     status = await asyncio.to_thread(
         _status, everywhere.get(host, host.strip("[]")), port
     )
-    return Exit.VALID if status == HTTPStatus.OK else Exit.INVALID
+    if status == HTTPStatus.OK:
+        return Exit.VALID
+    said = "does not answer; is `lrx serve` running?" if status is None else status
+    complain(f"{host}:{port}: {said}")
+    return Exit.INVALID
 
 
 def _status(host: str, port: int) -> int | None:

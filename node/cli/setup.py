@@ -67,6 +67,8 @@ def add_parser(parser: ArgumentParser) -> None:
 
 async def init(arguments: Namespace) -> int:
     """Ask what was not given, make the node, print what a server needs, run doctor."""
+    if not arguments.domain and not sys.stdin.isatty():
+        raise UsageError("nobody is here to be asked: give at least --domain")
     domain = _answer(arguments.domain, "Domain of the node", "registry.uni-a.example")
     name = _answer(arguments.name, "Name of the institution", "University A")
     country = _answer(arguments.country, "Country (two letters)", "JP").upper()
@@ -108,7 +110,7 @@ async def init(arguments: Namespace) -> int:
         f"Settings:      {file}",
         f"Reverse proxy: {home / 'nginx.conf'}",
         f"Service:       {home / 'lrx.service'}",
-        f"Move {home / 'keys'}/update.json and next.json to a safe place offline.",
+        f"Move update.json and next.json from {home / 'keys'} to a safe place offline.",
         "",
     )
     return await health.report(settings, as_json=False)
@@ -119,4 +121,7 @@ def _answer(given: str | None, question: str, proposal: str) -> str:
         return given
     if not sys.stdin.isatty():
         return proposal
-    return input(f"{question} [{proposal}]: ").strip() or proposal
+    try:
+        return input(f"{question} [{proposal}]: ").strip() or proposal
+    except EOFError:
+        return proposal

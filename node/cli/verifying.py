@@ -161,20 +161,17 @@ def _report(
         return _EXIT[overall]
     lang = language()
     for name, finding in findings.items():
-        label = text_or(lang, f"finding.{name}", name)
-        result = text_or(lang, f"result.{finding.result}", str(finding.result))
-        say(f"{result:15} {label}: {finding.reason}")
+        said = text_or(lang, f"finding.{name}.{finding.result}", str(finding.result))
+        say(f"{name}: {finding.result}", f"    {said}", f"    {finding.reason}")
         for what, value in finding.evidence.items():
-            say(f"{'':15}   {what}: {value}")
-    word = text_or(lang, f"overall.{overall}", overall)
+            say(f"      {what}: {value}")
+    word = text_or(lang, f"verdict-word.{overall}", overall)
     say(f"{word} (policy {policy}; from {ground.named})")
     if overall == "undetermined":
-        for missing in verification.missing(policy):
-            say(f"missing: {missing}", *_supply(missing, arguments))
+        say(*(f"missing: {missing}" for missing in verification.missing(policy)))
+        say(
+            "supply it with --data DIR (a node's folder) or --config node.toml"
+            if arguments.data is None
+            else "it is not in this archive: let that node verify the credential once"
+        )
     return _EXIT[overall]
-
-
-def _supply(missing: str, arguments: Namespace) -> list[str]:
-    if arguments.data is None:
-        return ["supply it with --data DIR (a node's folder) or --config node.toml"]
-    return ["it is not in this archive: let that node verify the credential once"]

@@ -39,6 +39,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     ),
     "awarded_on": (
         "学位授与年月日", "学位授与日", "授与年月日", "awarddate", "conferraldate",
+        "degreedate", "degreeawarded",
     ),
     "award_number": ("学位記番号", "diplomanumber", "degreenumber"),
     "classification": ("成績区分", "classification", "honours", "honors"),
@@ -69,9 +70,13 @@ WORDS: dict[str, tuple[str, ...]] = {
     "attempt": ("履修回", "履修回数", "受講回数", "attempt"),
 }  # fmt: skip
 
-PAIRS = {
-    "name_kanji": ("姓", "名"),
-    "name_kana": ("セイ", "メイ"),
-    "name_latin": ("lastname", "firstname"),
-}
+PAIRS: tuple[tuple[str, str, str], ...] = (
+    ("name_kanji", "姓", "名"),
+    ("name_kana", "セイ", "メイ"),
+    ("name_latin", "lastname", "firstname"),
+    ("name_latin", "familyname", "givenname"),
+    ("name_latin", "surname", "givenname"),
+    ("name_latin", "familyname", "firstname"),
+    ("name_latin", "surname", "firstname"),
+)
 """Names in two columns, family name first."""

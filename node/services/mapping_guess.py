@@ -260,7 +260,7 @@ def _unknown_codes(name: str, values: Sequence[str]) -> list[str]:
 
 def _persons(columns: _Columns, table: _Table) -> None:
     """Join name parts, and name the programme by what there is of it."""
-    for name, (family, given) in PAIRS.items():
+    for name, family, given in PAIRS:
         plain = {_plain(heading): heading for heading in table.headings}
         pair = [plain.get(word) for word in (family, given)]
         if name not in columns.found and all(pair):

@@ -137,3 +137,16 @@ def test_every_row_of_the_sample_is_read_by_the_guess():
         "a", REGISTER.encode(), read_mapping(guess(REGISTER).text.encode(), file="m")
     ).records()
     assert isinstance(record, SourceRecord)
+
+
+def test_english_headings_of_the_first_day_are_known():
+    octets = (
+        b"Student ID,Family name,Given name,Date of birth,Degree date\n"
+        b"00123,Sample,Hanako,2001-04-05,2024-03-25\n"
+    )
+
+    guess = guess_mapping(octets, file="students.csv")
+
+    assert 'name_latin = { template = "{Family name} {Given name}" }' in guess.text
+    assert 'awarded_on = { source = "Degree date" }' in guess.text
+    assert not guess.edits
