@@ -10,12 +10,13 @@ from sqlalchemy import Connection
 
 from node import gate, holdings
 from node.context import NodeContext
+from node.gate import DeniedError
 from node.outbox import Peer
 from node.store import audit, consents, credentials, exchanges
 from node.store.consents import Consent
 from node.store.exchanges import Query
 from node.store.gate import GateError
-from protocol.errors import SizeError
+from protocol.errors import SecuringError, SizeError
 from protocol.exchange import states
 from protocol.exchange.dcql import Dcql
 from protocol.exchange.states import QueryEvent
@@ -59,26 +60,24 @@ def release_under(
     )
     if items is None:
         return False
-    decision = gate.decide(connection, consent=consent, peer=peer, items=items, at=at)
-    reasons = [str(reason.denial) for reason in decision.reasons]
-    if decision.permitted:
-        connection.exec_driver_sql("SAVEPOINT answer")
-        try:
-            _release(connection, context, query, consent, peer, items, at)
-        except (GateError, SizeError) as error:
-            connection.exec_driver_sql("ROLLBACK TO answer")
-            reasons = [str(error)]
-        connection.exec_driver_sql("RELEASE answer")
-    if reasons:
+    denied = None
+    connection.exec_driver_sql("SAVEPOINT answer")
+    try:
+        _release(connection, context, query, consent, peer, items, at)
+    except (DeniedError, GateError, SizeError, SecuringError) as error:
+        connection.exec_driver_sql("ROLLBACK TO answer")
+        denied = str(error)
+    connection.exec_driver_sql("RELEASE answer")
+    if denied is not None:
         audit.append(
             connection,
             vault=context.vault,
             kind="release-denied",
-            event={"query": query.id, "consent": consent.id, "reasons": reasons},
+            event={"query": query.id, "consent": consent.id, "reason": denied},
             at=at,
             learner_id=consent.learner,
         )
-    return not reasons
+    return denied is None
 
 
 def _release(

@@ -55,7 +55,33 @@ class Earlier:
     """Digest of the item it takes the place of."""
 
 
-def decide(
+class DeniedError(Exception):
+    """The rules do not permit a release; the message names every ground."""
+
+
+def _check(
+    connection: Connection,
+    *,
+    consent: Consent,
+    peer: Peer,
+    items: Collection[Item],
+    at: datetime,
+    amends: Fields | None = None,
+) -> None:
+    """Ask the rules, as for every release.
+
+    Raises:
+        DeniedError: they do not permit it.
+    """
+    decision = _decide(
+        connection, consent=consent, peer=peer, items=items, at=at, amends=amends
+    )
+    if not decision.permitted:
+        grounds = (f"{r.denial} {r.detail}".strip() for r in decision.reasons)
+        raise DeniedError("; ".join(grounds))
+
+
+def _decide(
     connection: Connection,
     *,
     consent: Consent,
@@ -135,9 +161,12 @@ def release(
     """Write release, fields and message in the caller's transaction; return its id.
 
     Raises:
+        DeniedError: the rules do not permit it.
         GateError: the database finds no live consent that covers it.
         SizeError: the items are larger than what goes inline.
+        SecuringError: the credential cannot disclose exactly these fields.
     """
+    _check(connection, consent=consent, peer=peer, items=items, at=at)
     release_id = outbox.next_id(connection, at)
     delivery_id = outbox.next_id(connection, at)
     octets = {item.item_id: item.presented() for item in items}
@@ -180,8 +209,19 @@ def amend(
     """Send a corrected item under the consent of an earlier delivery; return its id.
 
     Raises:
+        DeniedError: the rules do not permit it.
         GateError: the database finds no live consent or no dispatched release.
+        SecuringError: the credential cannot disclose exactly these fields.
     """
+    released = consents.release_fields(connection, release_id=earlier.release_id)
+    _check(
+        connection,
+        consent=consent,
+        peer=peer,
+        items=[item],
+        at=at,
+        amends=frozenset(released),
+    )
     release_id = outbox.next_id(connection, at)
     octets = item.presented()
     policy = _policy(connection, consent)

@@ -230,8 +230,8 @@ def take_delivery(
     if exchanges.is_tombstoned(
         connection,
         vault=context.vault,
-        delivery_id=body.delivery_id,
-        consent_id=body.release.consent_id,
+        delivery_id=_theirs(peer, body.delivery_id),
+        consent_id=_theirs(peer, body.release.consent_id),
         version=body.release.consent_version,
     ):
         _refuse(connection, context, peer, message, "e.p.consent.withdrawn", at)
@@ -408,14 +408,17 @@ def take_consent_change(
     exchanges.add_consent_tombstone(
         connection,
         vault=context.vault,
-        consent_id=body.consent_id,
+        consent_id=_theirs(peer, body.consent_id),
         version=body.version,
         until=until,
     )
     results = []
     for delivery_id in body.deliveries:
         exchanges.add_delivery_tombstone(
-            connection, vault=context.vault, delivery_id=delivery_id, until=until
+            connection,
+            vault=context.vault,
+            delivery_id=_theirs(peer, delivery_id),
+            until=until,
         )
         delivery = exchanges.delivery(
             connection, vault=context.vault, id=delivery_id, peer=peer.id
@@ -485,6 +488,11 @@ def fulfil_due(connection: Connection, *, context: NodeContext, at: datetime) ->
         )
         done += 1
     return done
+
+
+def _theirs(peer: Peer, id_: str) -> str:
+    """Name an id as this peer's: one peer's withdrawal cannot block another's data."""
+    return f"{peer.id} {id_}"
 
 
 def _deleted(delivery_id: str, at: datetime) -> dict[str, Any]:
