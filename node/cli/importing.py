@@ -82,14 +82,11 @@ def _is_elmo(octets: bytes) -> bool:
 
 def _mapped(tables: list[Path], mappings: list[Path]) -> list[ImportFile] | None:
     """Pair files with their mappings; None if a person must look at a guess first."""
-    found = []
-    for number, file in enumerate(tables):
-        mapping = _mapping_for(file, mappings, number)
-        if mapping is None:
-            _guess(file)
-            return None
-        found.append(ImportFile(file.name, _octets(file), mapping))
-    return found
+    pairs = [(f, _mapping_for(f, mappings, n)) for n, f in enumerate(tables)]
+    for file in (file for file, mapping in pairs if mapping is None):
+        _guess(file)
+    found = [ImportFile(f.name, _octets(f), mapping) for f, mapping in pairs if mapping]
+    return found if len(found) == len(pairs) else None
 
 
 def _mapping_for(file: Path, mappings: list[Path], number: int) -> SourceMapping | None:
