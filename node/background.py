@@ -21,7 +21,7 @@ from node.acting import Actor
 from node.context import NodeContext
 from node.peers import Outcome, Sender
 from node.registry import Registry
-from node.services import accrediting, delivering, issuing, peering, requesting, sharing
+from node.services import accrediting, delivering, forgetting, issuing, peering, sharing
 from node.services.delivering import Circuit
 from node.store import messages
 from node.store import peers as peer_store
@@ -62,6 +62,10 @@ class Worker:
     _in_flight: dict[str, set[str]] = field(default_factory=dict)
     """By peer, the ids of messages being sent; only the delivery loop adds."""
     _acting: set[tuple[str, str]] = field(default_factory=set)
+    _acted: set[tuple[str, str]] = field(default_factory=set)
+    _attempted: set[str] = field(default_factory=set)
+    """What ended since the last look into the store began: that look may still show
+    it as it was before, and nothing must be done twice."""
 
     async def start(self) -> None:
         """Begin."""
@@ -116,10 +120,12 @@ class Worker:
         if room <= 0:
             await asyncio.sleep(0.005)
             return True
+        self._acted.clear()
         rows = await self.store.read(
             messages.pending, vault=self.context.vault, limit=room + len(self._acting)
         )
-        fresh = [r for r in rows if (r.peer, r.id) not in self._acting]
+        known = self._acting | self._acted
+        fresh = [r for r in rows if (r.peer, r.id) not in known]
         for row in fresh[:room]:
             self._acting.add((row.peer, row.id))
             self._spawn(self._act(row))
@@ -130,6 +136,7 @@ class Worker:
             await self._act_until_settled(row)
         finally:
             self._acting.discard((row.peer, row.id))
+            self._acted.add((row.peer, row.id))
 
     async def _act_until_settled(self, row: messages.Incoming) -> None:
         """Act; what fails by a fault of ours is tried again, but not for ever.
@@ -204,6 +211,7 @@ class Worker:
 
     async def _deliver(self) -> bool:
         at = self.context.clock()
+        self._attempted.clear()
         rows = await self.store.read(
             messages.due,
             vault=self.context.vault,
@@ -216,6 +224,7 @@ class Worker:
             circuit = self._circuits.setdefault(row.peer, Circuit())
             if (
                 row.id in flying
+                or row.id in self._attempted
                 or len(flying) >= row.max_in_flight
                 or circuit.is_open(at)
             ):
@@ -237,6 +246,7 @@ class Worker:
             await asyncio.sleep(PAUSES[-1])
         finally:
             self._in_flight[row.peer].discard(row.id)
+            self._attempted.add(row.id)
 
     async def _outcome(self, row: messages.Outgoing) -> Outcome | None:
         """Try once; None if the message must not go any more."""
@@ -311,7 +321,7 @@ class Worker:
         )
         await self.store.write(sharing.close_due, context=self.context, at=at)
         await self.store.write(messages.prune, nonces_before=at - NONCE_LIFETIME, at=at)
-        await self.store.write(requesting.fulfil_due, context=self.context, at=at)
+        await self.store.write(forgetting.fulfil_due, context=self.context, at=at)
         await mail.deliver_due(self.store, self.context)
         if self._rechecked is None or at - self._rechecked >= RECHECK_AFTER:
             self._rechecked = at

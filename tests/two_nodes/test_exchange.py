@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from exchange_net import DIPLOMA, A, B, R, about, by_grant, scope_of, until
 
-from node.services import consenting, delivering, issuing
+from node.services import consenting, correcting, issuing, offering
 from node.store import audit, exchanges
 from protocol.errors import UnexpectedMessageError
 from protocol.securing import sd_jwt
@@ -223,7 +223,7 @@ async def _offer(net, person, purpose="admission"):
         at=at,
     )
     return await net.write(
-        A, delivering.offer, consent_id=consent_id, reference="APPL-1", at=at
+        A, offering.offer, consent_id=consent_id, reference="APPL-1", at=at
     )
 
 
@@ -291,7 +291,7 @@ async def test_a_correction_is_told_and_sent_under_the_same_consent(net):
     new = reissued if isinstance(reissued, str) else reissued.credential_id
     told = await net.write(
         A,
-        delivering.tell_changed,
+        correcting.tell_changed,
         old_credential_id=old,
         new_credential_id=new,
         reason="superseded",
