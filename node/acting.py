@@ -17,9 +17,9 @@ from node.ledger import Ledger
 from node.linked_data import LinkedData
 from node.outbox import Peer
 from node.registry import Registry
-from node.services import delivering, peering, requesting, sharing
+from node.services import delivering, forgetting, offering, peering, receiving, sharing
 from node.services.peering import Checked
-from node.services.requesting import Judged
+from node.services.receiving import Judged
 from node.store import exchanges
 from node.store import peers as peer_store
 from node.store.engine import Store
@@ -115,7 +115,7 @@ class Actor:
         judged = await self._judge(
             item_id, item.octets, item.format, item.digest, fresh=True
         )
-        return lambda connection: requesting.set_verdict(
+        return lambda connection: receiving.set_verdict(
             connection,
             context=self.context,
             delivery_id=delivery_id,
@@ -208,7 +208,7 @@ async def _decision(actor: Actor, arrival: Arrival) -> Effect:
 
 async def _delivery(actor: Actor, arrival: Arrival) -> Effect:
     judged = await actor.judge_all(arrival.message)
-    return lambda connection: requesting.take_delivery(
+    return lambda connection: receiving.take_delivery(
         connection,
         context=actor.context,
         ledger=actor.ledger,
@@ -223,7 +223,7 @@ async def _delivery(actor: Actor, arrival: Arrival) -> Effect:
 
 async def _amendment(actor: Actor, arrival: Arrival) -> Effect:
     judged = await actor.judge_all(arrival.message)
-    return lambda connection: requesting.take_amend(
+    return lambda connection: receiving.take_amend(
         connection,
         context=actor.context,
         ledger=actor.ledger,
@@ -237,7 +237,7 @@ async def _amendment(actor: Actor, arrival: Arrival) -> Effect:
 
 async def _changed(actor: Actor, arrival: Arrival) -> Effect:
     concerned = await actor.store.read(
-        requesting.changed_items,
+        receiving.changed_items,
         context=actor.context,
         message=arrival.message,
         peer=arrival.peer,
@@ -259,25 +259,25 @@ _TAKEN: dict[str, Callable[[Connection, Actor, Arrival], object]] = {
     "record/query": lambda c, n, a: sharing.take_query(
         c, context=n.context, message=a.message, peer=a.peer
     ),
-    "record/status": lambda c, _, a: requesting.take_status(
+    "record/status": lambda c, _, a: receiving.take_status(
         c, message=a.message, peer=a.peer
     ),
-    "record/offer": lambda c, n, a: requesting.take_offer(
+    "record/offer": lambda c, n, a: receiving.take_offer(
         c, context=n.context, message=a.message, peer=a.peer, at=a.at
     ),
-    "record/answer": lambda c, n, a: delivering.take_answer(
+    "record/answer": lambda c, n, a: offering.take_answer(
         c, context=n.context, message=a.message, peer=a.peer, at=a.at
     ),
     "record/receipt": lambda c, n, a: delivering.take_receipt(
         c, context=n.context, message=a.message, jws=a.row.jws, peer=a.peer, at=a.at
     ),
-    "consent/changed": lambda c, n, a: requesting.take_consent_change(
+    "consent/changed": lambda c, n, a: forgetting.take_consent_change(
         c, context=n.context, message=a.message, peer=a.peer, at=a.at
     ),
     "erasure/report": lambda c, n, a: delivering.take_report(
         c, context=n.context, message=a.message, peer=a.peer, at=a.at
     ),
-    "report-problem": lambda c, _, a: requesting.take_problem(
+    "report-problem": lambda c, _, a: receiving.take_problem(
         c, message=a.message, peer=a.peer
     ),
 }

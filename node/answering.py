@@ -10,13 +10,10 @@ from sqlalchemy import Connection
 
 from node import gate, holdings
 from node.context import NodeContext
-from node.gate import DeniedError
 from node.outbox import Peer
-from node.store import audit, consents, credentials, exchanges
+from node.store import consents, credentials, exchanges
 from node.store.consents import Consent
 from node.store.exchanges import Query
-from node.store.gate import GateError
-from protocol.errors import SecuringError, SizeError
 from protocol.exchange import states
 from protocol.exchange.dcql import Dcql
 from protocol.exchange.states import QueryEvent
@@ -60,24 +57,14 @@ def release_under(
     )
     if items is None:
         return False
-    denied = None
-    connection.exec_driver_sql("SAVEPOINT answer")
-    try:
-        _release(connection, context, query, consent, peer, items, at)
-    except (DeniedError, GateError, SizeError, SecuringError) as error:
-        connection.exec_driver_sql("ROLLBACK TO answer")
-        denied = str(error)
-    connection.exec_driver_sql("RELEASE answer")
-    if denied is not None:
-        audit.append(
-            connection,
-            vault=context.vault,
-            kind="release-denied",
-            event={"query": query.id, "consent": consent.id, "reason": denied},
-            at=at,
-            learner_id=consent.learner,
-        )
-    return denied is None
+    return gate.attempt(
+        connection,
+        lambda: _release(connection, context, query, consent, peer, items, at),
+        context=context,
+        about={"query": query.id, "consent": consent.id},
+        learner_id=consent.learner,
+        at=at,
+    )
 
 
 def _release(

@@ -6,7 +6,7 @@ dispatch row, refused in the same way. Here the octets are made, the rules are a
 the rows are written, and what does not match the release's digest is not handed on.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,9 +21,10 @@ from node.outbox import Composed, Peer
 from node.store import audit, consents, exchanges
 from node.store import peers as peer_store
 from node.store.consents import Consent
+from node.store.gate import GateError
 from protocol.credentials.claims_paths import parse_path
 from protocol.credentials.record_model import vct
-from protocol.errors import RoleError
+from protocol.errors import RoleError, SecuringError, SizeError
 from protocol.exchange import states
 from protocol.exchange.consent import (
     ConsentVersion,
@@ -259,6 +260,39 @@ def amend(
     )
     _write(connection, context, consent, peer, [item], composed, written, at)
     return release_id
+
+
+def attempt(
+    connection: Connection,
+    work: Callable[[], object],
+    *,
+    context: NodeContext,
+    about: Mapping[str, str],
+    learner_id: str,
+    at: datetime,
+) -> bool:
+    """Run a release; what is denied leaves nothing behind but an entry in the log.
+
+    Tells whether it was made. `about` says in the log what was tried.
+    """
+    connection.exec_driver_sql("SAVEPOINT release_attempt")
+    denied = None
+    try:
+        work()
+    except (DeniedError, GateError, SizeError, SecuringError) as error:
+        connection.exec_driver_sql("ROLLBACK TO release_attempt")
+        denied = str(error)
+    connection.exec_driver_sql("RELEASE release_attempt")
+    if denied is not None:
+        audit.append(
+            connection,
+            vault=context.vault,
+            kind="release-denied",
+            event={**about, "reason": denied},
+            at=at,
+            learner_id=learner_id,
+        )
+    return denied is None
 
 
 def dispatch(

@@ -15,7 +15,7 @@ from node.cli.common import Exit, UsageError, opened, say, show
 from node.context import NodeContext
 from node.handle import Node
 from node.matching import STUDENT_NUMBER, number_value
-from node.services import delivering, issuing
+from node.services import correcting, issuing
 from node.store import credentials, learners
 from node.store.credentials import Credential
 from protocol.credentials.record_model import KINDS
@@ -158,7 +158,7 @@ async def reissue(arguments: Namespace) -> int:
             at=at,
         )
         issuing.publish_status_lists(connection, context=context, at=at)
-        told = delivering.tell_changed(
+        told = correcting.tell_changed(
             connection,
             context=context,
             old_credential_id=old[0].id,
@@ -195,7 +195,7 @@ async def revoke(arguments: Namespace) -> int:
             at=at,
         )
         issuing.publish_status_lists(connection, context=context, at=at)
-        return delivering.tell_changed(
+        return correcting.tell_changed(
             connection,
             context=context,
             old_credential_id=arguments.credential,

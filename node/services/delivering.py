@@ -6,27 +6,21 @@ one slow peer holds nobody else back.
 """
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection
 
-from node import gate, mail, outbox
+from node import mail
 from node.context import NodeContext
-from node.gate import Earlier
-from node.holdings import Item, items_within
 from node.outbox import Peer
 from node.peers import Outcome
-from node.store import audit, consents, credentials, exchanges, messages, people
-from node.store import peers as peer_store
-from protocol.credentials.record_model import vct
+from node.store import audit, consents, exchanges, messages, people
 from protocol.errors import NotFoundError, UnexpectedMessageError
 from protocol.exchange import states
 from protocol.exchange.bodies import ErasureReport
-from protocol.exchange.messages import Message, policy_digest
-from protocol.exchange.record_bodies import RecordAnswer, RecordReceipt
+from protocol.exchange.messages import Message
+from protocol.exchange.record_bodies import RecordReceipt
 from protocol.exchange.states import QueryEvent
 
 FIRST_RETRY = 30
@@ -34,7 +28,6 @@ FIRST_RETRY = 30
 LAST_RETRY = 3600
 LONGEST_WAIT = 86_400
 """Seconds; a peer may ask for no more, whatever its `Retry-After` says."""
-DECIDE_WITHIN = timedelta(days=7)
 CIRCUIT_OPENS_AFTER = 5
 """Failures in a row after which a peer is left alone until the next retry is due."""
 
@@ -215,238 +208,6 @@ def take_report(
         at=at,
         learner_id=consent.learner,
     )
-
-
-def offer(
-    connection: Connection,
-    *,
-    context: NodeContext,
-    consent_id: str,
-    reference: str | None,
-    at: datetime,
-) -> str:
-    """Offer a peer what the learner consented to send; return the thread.
-
-    Raises:
-        NotFoundError: no such consent or peer.
-    """
-    consent = consents.consent(connection, consent_id=consent_id)
-    row = peer_store.peer(connection, id=consent.recipient) if consent else None
-    if consent is None or row is None:
-        raise NotFoundError("no such consent")
-    items = _items_of(connection, context, consent)
-    terms = consents.terms(connection, consent_id=consent.id, version=consent.version)
-    body: dict[str, Any] = {
-        "purpose": consent.purpose,
-        "items": [
-            {
-                "item_id": item.item_id,
-                "format": "dc+sd-jwt",
-                "type": vct(item.credential.kind),
-                "bytes": len(item.credential.sd_jwt),
-            }
-            for item in items
-        ],
-        "consent": {
-            "id": consent.id,
-            "version": consent.version,
-            "policy_digest": policy_digest(terms["policy"]),
-        },
-        "decide_by": int((at + DECIDE_WITHIN).timestamp()),
-    }
-    if reference:
-        body["reference"] = reference
-    composed = outbox.queue(
-        connection,
-        context=context,
-        peer=Peer(row.id, row.did),
-        kind="record/offer",
-        body=body,
-        at=at,
-    )
-    exchanges.add_offer(
-        connection,
-        vault=context.vault,
-        id=composed.id,
-        direction="out",
-        peer=row.id,
-        learner_id=consent.learner,
-        consent_id=consent.id,
-        state="offered",
-        body=composed.payload,
-        at=at,
-        decide_by=at + DECIDE_WITHIN,
-    )
-    return composed.id
-
-
-def take_answer(
-    connection: Connection,
-    *,
-    context: NodeContext,
-    message: Message,
-    peer: Peer,
-    at: datetime,
-) -> None:
-    """An offer was answered: deliver what was accepted."""
-    body = message.body
-    if not isinstance(body, RecordAnswer):
-        raise TypeError("not an answer")
-    row = exchanges.offer(connection, vault=context.vault, id=message.thread)
-    if row is None or row.peer != peer.id or row.direction != "out":
-        raise NotFoundError("an answer to nothing")
-    if row.state != "offered":
-        raise UnexpectedMessageError(f"the offer is {row.state}")
-    if body.answer != "accept":
-        exchanges.set_offer(connection, id=row.id, state="declined")
-        return
-    consent = consents.consent(connection, consent_id=row.consent_id or "")
-    if consent is None:
-        raise NotFoundError("the consent is gone")
-    terms = consents.terms(connection, consent_id=consent.id, version=consent.version)
-    if body.terms and not _within(body.terms.model_dump(), terms["recipient_terms"]):
-        # Terms beyond what the learner saw: asked again, never stretched.
-        exchanges.set_offer(connection, id=row.id, state="terms-not-covered")
-        outbox.queue(
-            connection,
-            context=context,
-            peer=peer,
-            kind="report-problem",
-            body={
-                "code": "e.p.terms.not-covered",
-                "comment": "The terms exceed what the learner consented to.",
-            },
-            at=at,
-            pthid=row.id,
-        )
-        return
-    items = [
-        item
-        for item in _items_of(connection, context, consent)
-        if not body.items or item.item_id in body.items
-    ]
-    if not items:
-        raise NotFoundError("an answer that accepts nothing of what was offered")
-    gate.release(
-        connection,
-        context=context,
-        consent=consent,
-        peer=peer,
-        items=items,
-        thread=row.id,
-        at=at,
-    )
-    exchanges.set_offer(connection, id=row.id, state="accepted")
-
-
-def _within(answered: Mapping[str, Any], agreed: Mapping[str, Any]) -> bool:
-    return (
-        answered["retention_days"] <= agreed["retention_days"]
-        and answered["jurisdiction"] == agreed["jurisdiction"]
-        and set(answered["onward"]) <= set(agreed["onward"])
-    )
-
-
-def _items_of(
-    connection: Connection, context: NodeContext, consent: consents.Consent
-) -> list[Item]:
-    """Return what a consent covers, one item for each record of its scope."""
-    scope = consents.scope(connection, consent_id=consent.id, version=consent.version)
-    mine = credentials.current(
-        connection, vault=context.vault, learner_id=consent.learner
-    )
-    return items_within(mine, frozenset(scope))
-
-
-def tell_changed(
-    connection: Connection,
-    *,
-    context: NodeContext,
-    old_credential_id: str,
-    new_credential_id: str | None,
-    reason: str,
-    at: datetime,
-) -> int:
-    """Tell everyone who holds a credential that it was revoked; send what replaces it.
-
-    Returns how many recipients were told.
-    """
-    told = 0
-    for delivery, item in exchanges.deliveries_of_credential(
-        connection, vault=context.vault, credential_id=old_credential_id
-    ):
-        row = peer_store.peer(connection, id=delivery.peer)
-        old = credentials.credential(
-            connection, vault=context.vault, id=old_credential_id
-        )
-        consent = consents.consent(connection, consent_id=delivery.consent_id)
-        if row is None or old is None or consent is None:
-            continue
-        peer = Peer(row.id, row.did)
-        outbox.queue(
-            connection,
-            context=context,
-            peer=peer,
-            kind="record/changed",
-            body={
-                "delivery_id": delivery.id,
-                "items": [
-                    {
-                        "item_id": item.item_id,
-                        "digest": item.digest,
-                        "kind": "status",
-                        "status": "revoked",
-                        "effective": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                        "reason": reason,
-                        "list": old.status_url,
-                        "index": str(old.status_index),
-                    }
-                ],
-            },
-            at=at,
-            pthid=delivery.thread,
-        )
-        told += 1
-        if new_credential_id and consent.status == "granted":
-            _amend(
-                *(connection, context, delivery, item, consent, peer),
-                new_credential_id,
-                reason,
-                at,
-            )
-    return told
-
-
-def _amend(
-    connection: Connection,
-    context: NodeContext,
-    delivery: exchanges.Delivery,
-    item: exchanges.DeliveryItem,
-    consent: consents.Consent,
-    peer: Peer,
-    new_credential_id: str,
-    reason: str,
-    at: datetime,
-) -> None:
-    new = credentials.credential(connection, vault=context.vault, id=new_credential_id)
-    if new is None or delivery.release_id is None or at >= consent.not_after:
-        return
-    released = frozenset(
-        consents.release_fields(connection, release_id=delivery.release_id)
-    )
-    for one in items_within([new], released):
-        gate.amend(
-            connection,
-            context=context,
-            consent=consent,
-            peer=peer,
-            earlier=Earlier(
-                delivery.id, delivery.release_id, delivery.thread, item.digest
-            ),
-            item=Item(item.item_id, one.credential, one.units, one.units),
-            reason={"en": reason},
-            at=at,
-        )
 
 
 def _advance_query(

@@ -31,7 +31,7 @@ from protocol.exchange.record_bodies import (
 )
 from protocol.exchange.states import QueryEvent
 
-FORMATS = ("dc+sd-jwt", "ldp_vc")
+FORMATS = ("dc+sd-jwt",)
 """What this node produces, as its profile says."""
 SHORTEST = timedelta(hours=1)
 LONGEST = timedelta(days=45)
@@ -145,7 +145,7 @@ def _refusal(
     try:
         Dcql.parse(body.dcql)
     except MessageSchemaError as error:
-        return Refusal("e.p.query.too-broad", str(error))
+        return Refusal("e.m.msg.schema", str(error))
     limit = (row.terms or {}).get("max_queries_per_day") if row else None
     asked = exchanges.count_queries(
         connection, peer=peer.id, since=at - timedelta(days=1)

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
-from node.services import consent_views, consenting, delivering, learner_views
+from node.services import consent_views, consenting, learner_views, offering
 from node.services.consent_views import SharePage
 from node.services.consenting import FRESH_LOGIN
 from node.web.keys import CLOCK, CONTEXT, STORE
@@ -283,7 +283,7 @@ async def share(request: web.Request) -> web.StreamResponse:
 def _push(connection: Connection, /, *, reference: str | None, **agreed: Any) -> str:
     """Give a consent and offer what it covers, in one transaction."""
     consent_id = consenting.give(connection, **agreed)
-    delivering.offer(
+    offering.offer(
         connection,
         context=agreed["context"],
         consent_id=consent_id,

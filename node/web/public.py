@@ -68,7 +68,7 @@ def profile(context: NodeContext, ledger: Ledger) -> str:
             "max_in_flight": MAX_IN_FLIGHT,
             "modes": ["push"],
         },
-        "formats": ["dc+sd-jwt", "ldp_vc"],
+        "formats": ["dc+sd-jwt"],
         "unsolicited": {"record/offer": True, "record/deliver": False},
         "privacy": settings.privacy.model_dump(
             include={"jurisdiction", "regimes", "notice", "contact"}, mode="json"

@@ -176,7 +176,7 @@ async def test_a_query_outside_the_profile_of_dcql_is_told(net):
     dcql = {"credentials": [{"id": "d", "format": "mso_mdoc", "meta": {}}]}
     status, said = await _tell_query(net, dcql=dcql)
     assert status == 202
-    assert await _problem_about(net, said["accepted"]) == "e.p.query.too-broad"
+    assert await _problem_about(net, said["accepted"]) == "e.m.msg.schema"
 
 
 async def test_the_quota_is_told(fresh):
