@@ -1,6 +1,6 @@
 """Proves what happened: the evidence pack of a delivery, and the log recomputed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -13,6 +13,7 @@ from node.store.audit import Event
 from node.store.engine import Store
 from node.store.exchanges import Delivery
 from node.store.tables import dispatch, release
+from protocol.credentials import model
 from protocol.errors import NotFoundError
 from protocol.exchange.evidence import Contents, History, Leaf, LogExcerpt, build_pack
 from protocol.exchange.merkle_log import (
@@ -97,14 +98,15 @@ def _gather(
         for url in lists
         if (octets := peer_store.archived_status_list(connection, url=url)) is not None
     }
+    statements, logs = _chain(connection, context, delivery, items.values())
     return _Found(
         delivery,
         items,
         _opening(connection, context, delivery),
         lists,
         later,
-        peer_store.organisation_credentials(connection),
-        _logs(connection, context),
+        statements,
+        logs,
     )
 
 
@@ -120,10 +122,32 @@ def _opening(
     return ("offer", offered.jws) if offered is not None else None
 
 
-def _logs(connection: Connection, context: NodeContext) -> dict[str, bytes]:
-    """Return every archived DID log, and our own."""
-    found = peer_store.archived_dids(connection)
-    return found | {str(context.did): context.identity.log}
+def _chain(
+    connection: Connection,
+    context: NodeContext,
+    delivery: Delivery,
+    items: Iterable[bytes],
+) -> tuple[list[bytes], dict[str, bytes]]:
+    """Return the statements and DID logs this delivery rests on, and no others.
+
+    A pack is shown to third parties: it must not tell whom else this node knows.
+    """
+    row = peer_store.peer(connection, id=delivery.peer)
+    parties = {str(context.did), *([str(row.did)] if row else [])}
+    waiting = [str(model.read(octets).issuer) for octets in items]
+    needed, statements = set(parties), dict.fromkeys(list[bytes]())
+    while waiting:
+        subject = waiting.pop()
+        needed.add(subject)
+        for octets in peer_store.organisation_credentials(connection, subject=subject):
+            statements[octets] = None
+            issuer = str(model.read(octets).issuer)
+            if issuer not in needed:
+                waiting.append(issuer)
+    logs = peer_store.archived_dids(connection) | {
+        str(context.did): context.identity.log
+    }
+    return list(statements), {did: log for did, log in logs.items() if did in needed}
 
 
 def _excerpt(
