@@ -25,6 +25,7 @@ from node.settings import Settings, address, load
 from node.store.engine import Store, open_store
 from node.store.sealed import Vault
 from node.web import peer_api, portal, public
+from node.web.limits import Introductions
 from node.web.problems import problem_details
 from node.web.public import SITES, Site
 
@@ -47,6 +48,7 @@ def build_app(
     app[peer_api.CONTEXT] = context
     app[peer_api.STORE] = store
     app[peer_api.REGISTRY] = registry
+    app[peer_api.STRANGERS] = Introductions()
     app.add_routes(public.routes)
     app.add_routes(public.health)
     app.add_routes(peer_api.routes)

@@ -85,7 +85,10 @@ class Registry:
         """
         now = self.clock()
         kept = self._histories.get(did)
-        if kept and now < kept.until and not fresh:
+        age = now - (kept.until - DID_LIFETIME) if kept else DID_LIFETIME
+        # Whoever names a key that is not there makes a peer's log be fetched anew: at
+        # most every ten seconds.
+        if kept and age < (NEGATIVE_LIFETIME if fresh else DID_LIFETIME):
             return kept.value
         offline = resolve_offline(did)
         if offline:

@@ -8,6 +8,8 @@ check at most. Nothing is decrypted here.
 (7) signature, digest · (8) state, role · (9) nonce, with the message · (10) decrypt
 """
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,6 +32,9 @@ from protocol.exchange import http_signatures
 from protocol.exchange.http_signatures import RequestParts, SignedParts
 from protocol.identity.dids import Did, DidHistory
 from protocol.identity.keys import VerificationKey
+
+BODY_SECONDS = 20.0
+"""How long a request's body may take to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +104,14 @@ async def authenticate(
     context: NodeContext,
     store: Store,
     registry: Registry,
-    strangers: bool = False,
+    admit: Callable[[], None] | None = None,
 ) -> Caller:
     """Steps 4 to 7: return who signed the call.
 
+    `admit` is asked before a stranger's DID is resolved; without it none is.
+
     Raises:
+        BusyError: `admit` lets no stranger in now.
         MisdirectedError, ClockError, SignatureError: answered signed, and alike for an
             unknown peer, an unknown key and a bad signature.
     """
@@ -117,7 +125,9 @@ async def authenticate(
     row = await store.read(peer_store.peer, id=peer_key(did))  # (6)
     key: VerificationKey | None = None
     history: DidHistory | None = None
-    if row is not None or strangers:
+    if row is None and admit is not None:
+        admit()
+    if row is not None or admit is not None:
         try:
             history = await registry.history(did)
             key = history.current().key_for(call.signed.keyid, "authentication")
@@ -136,9 +146,13 @@ async def authenticate(
 async def _body(request: web.Request, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
-    async for chunk in request.content.iter_any():
-        size += len(chunk)
-        if size > limit:
-            raise SizeError(f"over {limit} bytes")
-        parts.append(chunk)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.content.iter_any():
+                size += len(chunk)
+                if size > limit:
+                    raise SizeError(f"over {limit} bytes")
+                parts.append(chunk)
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
     return b"".join(parts)

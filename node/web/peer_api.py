@@ -16,6 +16,7 @@ from node.registry import Registry
 from node.store import messages as message_store
 from node.store.engine import Store
 from node.web.authentication import Call, Caller, authenticate, read_call
+from node.web.limits import Introductions, TooManyError
 from node.web.problems import PROBLEM_TYPE, problem
 from protocol.errors import PeerStateError, ProtocolError, RoleError
 from protocol.exchange import http_signatures
@@ -28,6 +29,7 @@ JSON = "application/json"
 
 STORE: web.AppKey[Store] = web.AppKey("PEER_STORE")
 CONTEXT: web.AppKey[NodeContext] = web.AppKey("PEER_CONTEXT")
+STRANGERS: web.AppKey[Introductions] = web.AppKey("STRANGERS")
 REGISTRY: web.AppKey[Registry] = web.AppKey("REGISTRY")
 
 Answer = tuple[int, bytes]
@@ -51,9 +53,10 @@ async def post_introduce(request: web.Request) -> web.Response:
     async def take(call: Call, caller: Caller) -> Answer:
         return await _take(request, call, caller, introduction=True)
 
-    return await _signed(
-        request, MESSAGE_TYPE, INTRODUCTION_LIMIT, take, strangers=True
-    )
+    def admit() -> None:
+        request.app[STRANGERS].admit(request.remote, request.app[CONTEXT].clock())
+
+    return await _signed(request, MESSAGE_TYPE, INTRODUCTION_LIMIT, take, admit=admit)
 
 
 @routes.post("/lrx/1/echo")
@@ -115,7 +118,7 @@ async def _signed(
     limit: int,
     handle: Callable[[Call, Caller], Awaitable[Answer]],
     *,
-    strangers: bool = False,
+    admit: Callable[[], None] | None = None,
 ) -> web.Response:
     """Authenticate, handle, and sign whatever comes of it."""
     app = request.app
@@ -127,14 +130,18 @@ async def _signed(
             context=app[CONTEXT],
             store=app[STORE],
             registry=app[REGISTRY],
-            strangers=strangers,
+            admit=admit,
         )
         status, body = await handle(call, caller)
-        answer_type = JSON
+        parts = ResponseParts(status, JSON, body)
+    except TooManyError as error:
+        status, body = problem(error)
+        later = str(error.seconds)
+        parts = ResponseParts(status, PROBLEM_TYPE, body, retry_after=later)
     except ProtocolError as error:
         status, body = problem(error)
-        answer_type = PROBLEM_TYPE
-    return _answer(app[CONTEXT], call, ResponseParts(status, answer_type, body))
+        parts = ResponseParts(status, PROBLEM_TYPE, body)
+    return _answer(app[CONTEXT], call, parts)
 
 
 def _answer(context: NodeContext, call: Call, parts: ResponseParts) -> web.Response:
