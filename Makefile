@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 STAMP := $(VENV)/.installed
 
-.PHONY: install lint test test-fast test-samples test-mutation test-network demo lock clean
+.PHONY: install lint test test-fast test-samples test-mutation test-network test-browser demo lock clean
 
 install: $(STAMP)
 
@@ -22,10 +22,10 @@ lint: install
 	$(BIN)/lint-imports
 
 test: install
-	$(BIN)/pytest -n 2 -m "not samples and not network" $(ARGS)
+	$(BIN)/pytest -n 2 -m "not samples and not network and not browser" $(ARGS)
 
 test-fast: install
-	$(BIN)/pytest -n 2 -m "not slow and not samples and not network" $(ARGS)
+	$(BIN)/pytest -n 2 -m "not slow and not samples and not network and not browser" $(ARGS)
 
 test-samples: install
 	$(BIN)/pytest -m samples $(ARGS)
@@ -35,6 +35,11 @@ test-mutation: install
 
 test-network: install
 	$(BIN)/pytest -m network --log-cli-level=INFO tests/network $(ARGS)
+
+test-browser: install
+	command -v chromium >/dev/null || apt-get install -y --no-install-recommends chromium fonts-noto-cjk
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/browser/requirements.txt
+	$(BIN)/pytest -m browser tests/browser $(ARGS)
 
 demo: install
 	@$(BIN)/lrx demo $(ARGS)

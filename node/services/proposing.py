@@ -17,6 +17,7 @@ from node.holdings import candidates, record_of
 from node.store import credentials, exchanges
 from node.store.credentials import Credential
 from protocol.credentials.claims_paths import Path, format_path, leaves
+from protocol.credentials.record_model import UNITS
 from protocol.errors import MessageSchemaError
 from protocol.exchange.dcql import Choice, CredentialQuery, Dcql, choices, requested
 
@@ -45,6 +46,11 @@ class Field:
     def listed(self) -> bool:
         """Whether it is one of many of its kind."""
         return len(self.path) > 1 and isinstance(self.path[1], int)
+
+    @property
+    def entry(self) -> int:
+        """The number of the list's entry it belongs to."""
+        return next((part for part in self.path if isinstance(part, int)), 0)
 
     @property
     def key(self) -> str:
@@ -177,7 +183,7 @@ def _record(credential: Credential) -> Record:
 
 def fields_of(record_id: str, claims: Mapping[str, Any]) -> tuple[Field, ...]:
     """List every unit of a record, each entry of a list under one switch."""
-    units = leaves(claims)
+    units = sorted(leaves(claims), key=_rank)
     orders = {
         pattern: n for n, pattern in enumerate(dict.fromkeys(map(_pattern, units)))
     }
@@ -218,8 +224,25 @@ def _field(
         if isinstance(component, int):
             element = value
     beside = str(element.get("title", "")) if isinstance(element, Mapping) else ""
-    place = list(claims).index(str(unit[0]))
-    return Field(record_id, unit, value, claim, required, beside, place, order)
+    group = _GROUPS.get(str(unit[0]), len(_GROUPS))
+    return Field(record_id, unit, value, claim, required, beside, group, order)
+
+
+_UNITS = {unit.path: place for place, unit in enumerate(UNITS)}
+_GROUPS = {
+    name: place for place, name in enumerate(dict.fromkeys(u.path[0] for u in UNITS))
+}
+
+
+def _rank(unit: Path) -> tuple[int, int, int]:
+    """Order units as the record model lists them, each list by its entries.
+
+    An SD-JWT gives members back in no particular order.
+    """
+    pattern = tuple(None if isinstance(c, int) else c for c in unit)
+    entry = next((c for c in unit if isinstance(c, int)), 0)
+    group = _GROUPS.get(unit[0], len(_GROUPS))
+    return group, _UNITS.get(pattern, len(_UNITS)), entry
 
 
 def _pattern(unit: Path) -> str:

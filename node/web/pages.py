@@ -152,7 +152,16 @@ async def language(request: web.Request, handler: Handler) -> web.StreamResponse
         request[LANGUAGE] = kept
     else:
         request[LANGUAGE] = choose(request.headers.get("Accept-Language"))
-    response = await handler(request)
+    try:
+        response = await handler(request)
+    except web.HTTPRedirection as redirection:
+        _keep_language(redirection, asked)
+        raise
+    _keep_language(response, asked)
+    return response
+
+
+def _keep_language(response: web.StreamResponse, asked: str | None) -> None:
     if asked in LANGUAGES:
         response.set_cookie(
             LANGUAGE_COOKIE,
@@ -162,7 +171,6 @@ async def language(request: web.Request, handler: Handler) -> web.StreamResponse
             httponly=True,
             samesite="Lax",
         )
-    return response
 
 
 @web.middleware

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from node.services import delivering
+from node.services import offering
 from node.store import consents, exchanges, listing
 from protocol.errors import UnexpectedMessageError
 from protocol.exchange import envelope
@@ -386,7 +386,7 @@ async def test_an_offer_that_fails_leaves_no_consent(aiko, world, monkeypatch): 
         date.fromisoformat(f"{world.clock():%Y-%m-%d}") + timedelta(10)
     ).isoformat()
     fields += [("optional", claims[0]), ("until", until), ("decision", "approve")]
-    monkeypatch.setattr(delivering, "offer", fail)
+    monkeypatch.setattr(offering, "offer", fail)
 
     answer = await aiko.post("/learner/share/send", fields)
 
