@@ -107,13 +107,7 @@ def _node(world: World, member: Member, image: str) -> dict[str, Any]:
         "command": ["--config", file, "serve"],
         "volumes": [f"./nodes/{home}:/nodes/{home}" for home in homes],
         "networks": {"nodes": {"ipv4_address": _host(member.reached_at)}},
-        "healthcheck": {
-            "test": ["CMD", "lrx", "--config", file, "ready"],
-            "interval": "10s",
-            "timeout": "10s",
-            "start_period": "60s",
-            "retries": 6,
-        },
+        "healthcheck": _health("lrx", "--config", file, "ready"),
     }
 
 
@@ -126,6 +120,22 @@ def _proxy(world: World, image: str) -> dict[str, Any]:
         "environment": {"LRX_PORTALS": ",".join(portals)},
         "networks": {"nodes": {"ipv4_address": f"{SUBNET}.{PROXY}"}, "portals": {}},
         "ports": [f"127.0.0.1:{port}:{port}" for port in ports],
+        "healthcheck": _health(
+            "python3",
+            "-c",
+            "import socket; "
+            f"socket.create_connection(('127.0.0.1', {max(ports, key=int)}), 5)",
+        ),
+    }
+
+
+def _health(*words: str) -> dict[str, Any]:
+    return {
+        "test": ["CMD", *words],
+        "interval": "10s",
+        "timeout": "10s",
+        "start_period": "60s",
+        "retries": 6,
     }
 
 

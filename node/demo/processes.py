@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import aiohttp
 
 from node.demo.world import World
+from node.settings import address
 
-START_SECONDS = 30
+START_SECONDS = 60
 """How long a node may take until it answers."""
 
 
@@ -33,6 +35,8 @@ class Processes:
             ProcessError: one did not.
         """
         for key in keys:
+            self._refuse_if_taken(key)
+        for key in keys:
             log = (self.world.home(key) / "node.log").open("ab")
             self.running[key] = await asyncio.create_subprocess_exec(
                 *lrx(self.world.file(key), "serve"),
@@ -42,6 +46,24 @@ class Processes:
             )
             log.close()
         await asyncio.gather(*(self._until_ready(key) for key in keys))
+
+    def _refuse_if_taken(self, key: str) -> None:
+        """Make sure that what answers later is the node that is started now.
+
+        Raises:
+            ProcessError: another program listens there.
+        """
+        settings = self.world.settings[key]
+        for listen in (settings.listen, settings.portal_listen):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(address(listen))
+                except OSError as error:
+                    raise ProcessError(
+                        f"{listen} cannot be listened on ({error.strerror}): "
+                        "end what runs there, or choose --port-base N"
+                    ) from error
 
     async def _until_ready(self, key: str) -> None:
         listen = self.world.settings[key].portal_listen

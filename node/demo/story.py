@@ -12,7 +12,7 @@ from pathlib import Path
 from node.context import system_clock
 from node.demo import closing, exchange, network, opening, refusals
 from node.demo.narrator import Narrator
-from node.demo.processes import Processes
+from node.demo.processes import ProcessError, Processes
 from node.demo.stage import Command, Stage
 from node.demo.world import COUNCIL, World, create
 from node.settings import load
@@ -26,6 +26,19 @@ Chapter = tuple[str, str, Callable[[], Awaitable[None]]]
 async def run(arguments: Namespace, command: Command) -> int:
     """Tell the story; exit status 0 if every step went as it must."""
     narrator = Narrator(as_json=arguments.json)
+    # Asked to end, end the nodes too: nobody else knows of them.
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await _run(arguments, narrator, command)
+    except ProcessError as error:
+        narrator.say(f"FAILED: {error}")
+        narrator.end()
+        return 1
+
+
+async def _run(arguments: Namespace, narrator: Narrator, command: Command) -> int:
     async with _stage(arguments, narrator, command) as (stage, processes):
         ok = await _tell(stage, processes)
         stage.write_story()
