@@ -5,13 +5,18 @@ folder the file lies in. Secrets are paths to files, never values; what is absen
 safe default, or the node does not start.
 """
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from protocol.credentials.learner_record import Text
 from protocol.identity.dids import Did
@@ -130,6 +135,19 @@ class Settings(BaseSettings):
     workers: bool = True
     """Whether `serve` also does the background work."""
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment override the file, and nothing else speak."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
@@ -169,8 +187,10 @@ def load(file: Path, **changes: Any) -> Settings:
     Raises:
         SettingsError: no such file, not TOML, or a member missing, unknown or wrong.
     """
+    text = ""
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
     except FileNotFoundError:
         raise SettingsError(f"{file}: no such file; `lrx init` makes one") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -179,10 +199,22 @@ def load(file: Path, **changes: Any) -> Settings:
         return Settings(**{**values, **changes, "home": file.resolve().parent})
     except ValidationError as error:
         lines = [
-            f"{file}: {'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}"
+            f"{_place(file, text, e['loc'])}: "
+            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}"
             for e in error.errors(include_url=False, include_input=False)
         ]
         raise SettingsError("\n".join(lines)) from None
+
+
+def _place(file: Path, text: str, where: tuple[int | str, ...]) -> str:
+    """Return `file`, with the line that sets the deepest member of `where` found."""
+    found = 0
+    lines = text.splitlines()
+    for name in map(str, where):
+        opens = re.compile(rf"\s*(\[+.*)?\b{re.escape(name)}\b\"?\s*[\].=]")
+        below = range(found, len(lines))
+        found = next((n + 1 for n in below if opens.match(lines[n])), found)
+    return f"{file}:{found}" if found else str(file)
 
 
 def address(text: str) -> tuple[str, int]:
