@@ -16,6 +16,7 @@ from protocol.errors import DidError, ProtocolError
 from protocol.identity.dids import Did, DidHistory
 
 _NAME = "status_now"
+_PROOF = ("integrity", "issuer_identified", "key_at_signing")
 _MEANINGS = {"revocation": "revoked", "suspension": "suspended"}
 
 
@@ -85,10 +86,11 @@ def look_up(
     fault = _fault(entry, listed, issuer)
     if fault:
         return found(Result.INVALID, fault)
-    for name in ("integrity", "issuer_identified", "key_at_signing"):
-        if findings[name].result != Result.VALID:
-            reason = f"the status list's own {name}: {findings[name].reason}"
-            return found(findings[name].result, reason)
+    proof = [findings[name] for name in _PROOF]
+    for result in (Result.INVALID, Result.UNKNOWN):
+        for one in proof:
+            if one.result == result:
+                return found(result, f"the status list's {one.name}: {one.reason}")
     return found(*_current(entry, listed, findings["validity_period"]))
 
 

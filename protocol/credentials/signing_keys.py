@@ -112,7 +112,8 @@ class _Question:
         """Say why a document does not let the key sign credentials."""
         method = document.methods.get(self.url)
         if method is None:
-            if self.key() is None and self.history.scid is None:
+            did = self.history.did
+            if self.key() is None and not did.scid and did.method not in _ITS_OWN_KEY:
                 reason = f"{self.url} has never been seen in the DID document"
                 return self._found(Result.UNKNOWN, reason)
             reason = f"{self.url} was not in the DID document when it was signed"

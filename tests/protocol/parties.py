@@ -137,7 +137,9 @@ class Party:
             self.secure(self.list_document(*revoked, **changes), at=AT - DAY)
         )
 
-    def sd_jwt(self, record=None, *, fragment="#cred-2", kind="transcript", **claims):
+    def sd_jwt(
+        self, record=None, *, fragment="#cred-2", kind="diploma-supplement", **claims
+    ):
         stated = vcdm.as_claims(
             RECORD if record is None else record,
             id_="urn:uuid:01a17212",
@@ -216,8 +218,13 @@ class World:
             octets = as_json(octets)
         more = {"media_type": None, "anchors": self.anchors, "at": AT} | more
         histories, lists, failed = {}, {}, {}
-        while True:
-            evidence = Evidence(histories, lists, self.statements, dict(failed))
+        for _ in range(20):
+            evidence = Evidence(
+                histories=histories,
+                status_lists=lists,
+                accreditations=self.statements,
+                unobtainable=dict(failed),
+            )
             found = assess(octets, evidence=evidence, **more)
             if not found.wants:
                 self.evidence = evidence
@@ -233,3 +240,4 @@ class World:
                     lists[want.id] = self.lists[want.id]
                 else:
                     failed[want] = "not found"
+        raise AssertionError("what was obtained is wanted again")
