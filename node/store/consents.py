@@ -4,9 +4,6 @@ Whether a step is allowed is for the triggers of `gate.sql` to say: they refuse 
 and to whoever writes to the file by another road. A refusal is a `GateError`.
 """
 
-
-# ruff: noqa: A002- each keyword is a column
-
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -108,6 +105,26 @@ _TERMS = select(consent_terms.c.terms).where(
     consent_terms.c.version == _NUMBER,
 )
 _USES = select(_uses(bindparam("consent", type_=Text), _NUMBER))
+_RELEASE_GIVEN = (
+    *("id", "consent_id", "consent_version", "learner", "recipient", "purpose"),
+    *("payload_digest", "amends"),
+)
+# One statement reads the clock and is judged by it: between two, the second may turn,
+# and a live consent would be refused.
+_ADD_RELEASE = insert(_release).from_select(
+    [*_RELEASE_GIVEN, "at"],
+    select(
+        *(bindparam(name, type_=_release.c[name].type) for name in _RELEASE_GIVEN),
+        clock.c.now,
+    ),
+)
+_ADD_DISPATCH = insert(_dispatch).from_select(
+    ["release_id", "at"], select(bindparam("release_id", type_=Text), clock.c.now)
+)
+_RELEASED_AT = select(_release.c.at).where(_release.c.id == bindparam("id"))
+_DISPATCHED_AT = select(func.max(_dispatch.c.at)).where(
+    _dispatch.c.release_id == bindparam("release_id")
+)
 _RELEASE = select(_release).where(_release.c.id == bindparam("release_id"))
 
 
@@ -388,14 +405,13 @@ def add_release(
     Raises:
         GateError: no live consent covers it, or a field is out of its scope.
     """
-    at = now(connection)
     rows = [
         {"release_id": id, "record_id": record_id, "path": path}
         for record_id, path in dict.fromkeys(fields)
     ]
     with refusals():
         connection.execute(
-            insert(_release),
+            _ADD_RELEASE,
             {
                 "id": id,
                 "consent_id": consent.id,
@@ -405,11 +421,11 @@ def add_release(
                 "purpose": consent.purpose,
                 "payload_digest": payload_digest,
                 "amends": amends,
-                "at": at,
             },
         )
         if rows:
             connection.execute(insert(release_field), rows)
+    at: datetime = connection.execute(_RELEASED_AT, {"id": id}).scalar_one()
     return at
 
 
@@ -434,9 +450,11 @@ def dispatch(connection: Connection, *, release_id: str) -> datetime:
     Raises:
         GateError: the consent is not live any more, or the release has no fields.
     """
-    at = now(connection)
     with refusals():
-        connection.execute(insert(_dispatch), {"release_id": release_id, "at": at})
+        connection.execute(_ADD_DISPATCH, {"release_id": release_id})
+    at: datetime = connection.execute(
+        _DISPATCHED_AT, {"release_id": release_id}
+    ).scalar_one()
     return at
 
 

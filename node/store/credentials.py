@@ -5,9 +5,6 @@ issued what when. Claim, sign and store in one transaction: the unique constrain
 the place holds against every other process too.
 """
 
-
-# ruff: noqa: A002- `id` is the column's name
-
 import json
 import secrets
 from collections.abc import Callable, Mapping

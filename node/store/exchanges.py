@@ -5,9 +5,6 @@ named after the message that began them, whose id is the thread. States are thos
 `protocol.exchange.states`; whether a step is allowed is decided there.
 """
 
-
-# ruff: noqa: A002- each keyword is a column
-
 import contextlib
 import json
 from datetime import UTC, date, datetime, time

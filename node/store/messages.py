@@ -4,9 +4,6 @@ A received message is stored before it is answered and acted on later; a message
 sent is stored with what made it necessary, and sent later, perhaps more than once.
 """
 
-
-# ruff: noqa: A002- each keyword is a column
-
 from datetime import datetime
 from typing import Any, NamedTuple
 

@@ -1,8 +1,5 @@
 """Other nodes, what they show of themselves, and what was fetched from the web."""
 
-
-# ruff: noqa: A002- each keyword is a column
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple

@@ -4,9 +4,6 @@ Of tokens only hashes are stored. Name and address of a learner are sealed with 
 learner's key, those of staff with a key of the node.
 """
 
-
-# ruff: noqa: A002- each keyword is a column
-
 from datetime import datetime
 from typing import NamedTuple
 
