@@ -212,7 +212,7 @@ def test_a_log_cut_short_still_verifies():
         b" " * (MAXIMUM_LOG + 1),
         b"\n" * (MAXIMUM_ENTRIES + 1),
     ],
-    ids=str,
+    ids=lambda _: "log",
 )
 def test_what_is_no_chain_of_entries_is_refused(log):
     with pytest.raises(DidError):
