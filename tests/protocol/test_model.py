@@ -193,7 +193,7 @@ def test_an_sd_jwt_with_a_foreign_disclosure_is_read_as_faulty():
     document = model.read((text + as_base64url(b'["s", "n", "v"]') + "~").encode())
     assert document.record == {}
     assert "disclosure" in document.proofs[0].fault
-    assert document.types == ("https://lrx.example/vct/transcript/1",)
+    assert document.kind == "diploma-supplement"
 
 
 def test_an_sd_jwt_of_another_type_is_named():
