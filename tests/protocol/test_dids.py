@@ -61,6 +61,7 @@ def node(did=WEB, **more):
         (f"did:key:{EDDSA.multikey()}", "key", None, None),
         ("did:example:a:b%20c:d", "example", None, None),
     ],
+    ids=lambda value: str(value)[:12],
 )
 def test_a_did_tells_its_method_domain_and_scid(did, method, domain, scid):
     parsed = Did.parse(did)
