@@ -71,7 +71,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status."""
     try:
         return asyncio.run(invoke(arguments))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
     except BrokenPipeError:
         return Exit.VALID
