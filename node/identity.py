@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -34,6 +34,7 @@ _SIGNING = {
     "credential-es256": "ES256",
     "log": "EdDSA",
 }
+VAULT_BYTES = 32
 JOBS = (*_SIGNING, "encryption", "vault")
 
 
@@ -52,7 +53,7 @@ class Identity:
     log_key: LocalSigningKey
     decryption: Mapping[str, DecryptionKey]
     """By the DID URL of the public half."""
-    vault: bytes
+    vault: bytes = field(repr=False)
     """The key that wraps every learner's data key, 32 bytes."""
     log: bytes
     """The DID log, as served."""
@@ -87,7 +88,7 @@ def create_keystore(folder: Path) -> None:
         key = LocalSigningKey.generate("ES256" if algorithm == "ES256" else "EdDSA")
         _write(folder, job, key.private_jwk())
     _write(folder, "encryption", DecryptionKey.generate().private_jwk())
-    _write(folder, "vault", {"kty": "oct", "k": secrets.token_hex(32)})
+    _write(folder, "vault", {"kty": "oct", "k": secrets.token_hex(VAULT_BYTES)})
 
 
 def create_did(folder: Path, *, domain: str, origin: str, at: datetime) -> Did:
@@ -138,7 +139,7 @@ def load(folder: Path, did: Did) -> Identity:
         es256=read_key(folder, "credential-es256"),
         log_key=read_key(folder, "log"),
         decryption={DidUrl.of(did, "#enc-1"): decryption},
-        vault=bytes.fromhex(_read(folder, "vault")["k"]),
+        vault=_vault_key(folder),
         log=log,
     )
     uses: tuple[tuple[DidUrl, Relationship, LocalSigningKey], ...] = (
@@ -174,6 +175,16 @@ def log_signer(identity: Identity) -> Ed25519PrivateKey:
     from joserfc.util import urlsafe_b64decode  # noqa: PLC0415
 
     return Ed25519PrivateKey.from_private_bytes(urlsafe_b64decode(raw.encode()))
+
+
+def _vault_key(folder: Path) -> bytes:
+    try:
+        key = bytes.fromhex(_read(folder, "vault")["k"])
+    except (ValueError, KeyError) as error:
+        raise KeystoreError(f"{folder}/vault.json does not hold a key") from error
+    if len(key) != VAULT_BYTES:
+        raise KeystoreError(f"{folder}/vault.json does not hold a key of 256 bits")
+    return key
 
 
 def _decryption_key(folder: Path) -> DecryptionKey:

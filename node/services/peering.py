@@ -29,6 +29,8 @@ REVIEW_AFTER = timedelta(days=365)
 MAX_IN_FLIGHT = 16
 MAX_PENDING_PER_LEARNER = 3
 QUERIES_PER_DAY = 200
+BOTH_ROLES = ("source", "requester")
+"""What a peer is to a node that introduced itself to it."""
 ORGANISATION_TYPE = "application/vc+jwt"
 
 
@@ -178,7 +180,7 @@ def take_introduction(
             peer,
             message.id,
             "accepted",
-            known.terms or {},
+            known.terms or _terms(known.purposes, known.roles, at),
             checked,
             at,
         )
@@ -214,14 +216,7 @@ def accept(
     row = peer_store.peer(connection, id=peer_id)
     if row is None:
         raise NotFoundError("no such peer")
-    review = (at + REVIEW_AFTER).date()
-    terms: dict[str, Any] = {
-        "roles": list(roles),
-        "purposes": list(purposes),
-        "max_queries_per_day": QUERIES_PER_DAY,
-        "max_pending_per_learner": MAX_PENDING_PER_LEARNER,
-        "review_by": review.isoformat(),
-    }
+    terms = _terms(purposes, roles, at)
     peer_store.set_peer(
         connection,
         id=peer_id,
@@ -368,8 +363,9 @@ def trust(
         connection,
         id=peer,
         state=following,
-        roles=["source", "requester"],
+        roles=list(BOTH_ROLES),
         purposes=row.purposes,
+        terms=_terms(row.purposes, BOTH_ROLES, at),
         decided_at=at,
     )
     audit.append(
@@ -406,10 +402,12 @@ def take_decision(
     if row.state in {states.Peer.INTRODUCED, states.Peer.PENDING}:
         accepted = body.decision in {"accepted", "limited"}
         if accepted and checked.complete:
+            agreed = [p for p in asked if _is_agreed(p, body)]
             changes |= {
                 "state": states.Peer.TRUSTED,
-                "roles": ["source", "requester"],
-                "purposes": [p for p in asked if _is_agreed(p, body)],
+                "roles": list(BOTH_ROLES),
+                "purposes": agreed,
+                "terms": _terms(agreed, BOTH_ROLES, at),
                 "decided_at": at,
             }
         elif accepted:
@@ -427,6 +425,19 @@ def take_decision(
         event={"peer": peer.id, "decision": body.decision},
         at=at,
     )
+
+
+def _terms(
+    purposes: Collection[str], roles: Collection[str], at: datetime
+) -> dict[str, Any]:
+    """Return what this node grants a peer it trusts."""
+    return {
+        "roles": list(roles),
+        "purposes": list(purposes),
+        "max_queries_per_day": QUERIES_PER_DAY,
+        "max_pending_per_learner": MAX_PENDING_PER_LEARNER,
+        "review_by": (at + REVIEW_AFTER).date().isoformat(),
+    }
 
 
 def _asked(

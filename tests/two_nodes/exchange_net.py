@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -115,8 +115,6 @@ def free_ports(count: int) -> list[int]:
 
 def members(*keys: str) -> list[Any]:
     """Return members of the demo's cast on ports of their own."""
-    from dataclasses import replace
-
     found = []
     for member in loopback():
         if member.key in keys:
@@ -237,8 +235,12 @@ class Net:
             A,
             _grant,
             person=person,
-            recipient=self.peer(to),
-            **{"purpose": PURPOSE, "at": self.clock()} | more,
+            **{
+                "recipient": more.pop("recipient", None) or self.peer(to),
+                "purpose": PURPOSE,
+                "at": self.clock(),
+            }
+            | more,
         )
 
     # --- asking

@@ -510,9 +510,7 @@ async def test_a_stranger_gets_one_answer_whatever_it_says(tmp_path):
             "Signature-Input",
             good.header("Signature-Input").replace("#sig-1", "#sig-9"),
         )
-        answers = [unknown]
-        for call in (bad, no_key):
-            answers.append(await raw(net, A, call.octets()))
+        answers = [unknown, *[await raw(net, A, c.octets()) for c in (bad, no_key)]]
         seen = set()
         for answer in answers:
             said = json.loads(answer.body)

@@ -6,8 +6,11 @@ import pytest
 from exchange_net import DIPLOMA, A, B, R, about, by_grant, scope_of, until
 
 from node.services import consenting, correcting, issuing, offering
-from node.store import audit, exchanges
+from node.store import audit, exchanges, messages
+from node.store import peers as peer_store
 from protocol.errors import UnexpectedMessageError
+from protocol.exchange import envelope
+from protocol.exchange import messages as wire
 from protocol.securing import sd_jwt
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -148,10 +151,6 @@ async def _problem_about(net, id_):
     async def look():
         for row in await net.rows(R, "inbox", "id", "type"):
             if row.type == "report-problem":
-                from node.store import messages
-                from protocol.exchange import envelope
-                from protocol.exchange import messages as wire
-
                 found = await node.store.read(
                     messages.received,
                     vault=node.context.vault,
@@ -182,8 +181,6 @@ async def test_a_query_outside_the_profile_of_dcql_is_told(net):
 async def test_the_quota_is_told(fresh):
     net = fresh
     row = {"max_queries_per_day": 1}
-    from node.store import peers as peer_store
-
     await net.nodes[A].store.write(peer_store.set_peer, id=net.peer(R), terms=row)
     first = await net.ask(about("0"))
     await net.comes_to(first, "waiting")

@@ -7,6 +7,7 @@ from node.services import peering
 from node.services.peering import Checked
 from node.store import peers as peer_store
 from protocol.errors import UnexpectedMessageError
+from protocol.exchange.messages import attach
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 EMPLOYER = "employer"
@@ -125,8 +126,6 @@ def _introduction(net, *purposes):
 
 
 async def _own_chain(net, key):
-    from protocol.exchange.messages import attach
-
     found = await net.read(key, peer_store.organisation_credentials, own=True)
     return [
         attach(f"org{n}", peering.ORGANISATION_TYPE, one)
@@ -261,3 +260,23 @@ async def test_a_refusal_is_told(tmp_path):
 
 async def test_no_basis_is_no_chain():
     assert not Checked().complete
+
+
+async def test_two_that_introduce_themselves_to_each_other(tmp_path, caplog):
+    """The second introduction finds trust, and is told what was agreed."""
+    async with running(tmp_path, A, B) as net:
+        await net.introduce(B, A, "admission")
+        ours, theirs = await row(net, A, B), await row(net, B, A)
+        assert ours.terms["max_queries_per_day"] == 200
+        assert theirs.terms["max_queries_per_day"] == 200
+
+        thread = await net.write(
+            A,
+            peering.introduce,
+            did=net.did(B),
+            purposes=("admission",),
+            at=net.clock(),
+        )
+
+        assert await net.inbox_row(B, A, thread) == ("done", None)
+        assert "acting failed" not in caplog.text

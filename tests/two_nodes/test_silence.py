@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from exchange_net import DIPLOMA, A, R, about, by_grant
 
-from node.services import consenting
+from node.services import consenting, sharing
 from node.services.sharing import CLOSING_DELAY
-from node.store import exchanges
+from node.store import exchanges, messages
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 DAY = timedelta(days=1)
@@ -137,16 +137,12 @@ async def test_all_silences_end_alike_between_deadline_and_six_hours_later(fresh
 
 async def _closed_by_now(net):
     """Let the house be kept, as the background does every few seconds."""
-    from node.services import sharing
-
     await net.write(A, sharing.close_due, at=net.clock())
     rows = await net.rows(A, "query", "state")
     return sum(row.state == "closed" for row in rows)
 
 
 async def _status_sizes(net, threads):
-    from node.store import messages
-
     node = net.nodes[R]
     found = {}
     for row in await net.rows(R, "inbox", "id", "type", "thread"):

@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 from exchange_net import A, R, by_grant, until
+from sqlalchemy import text
 
 from node.services import consenting
 from node.store import exchanges, messages
+from protocol.errors import NotFoundError
 from protocol.exchange import envelope
 from protocol.exchange import messages as wire
 
@@ -26,8 +28,7 @@ async def withdraw(net, person, consent_id):
 
 async def sent_message(net, key, id_):
     node = net.nodes[key]
-    row = await node.store.read(messages.outgoing, vault=node.context.vault, id=id_)
-    return row
+    return await node.store.read(messages.outgoing, vault=node.context.vault, id=id_)
 
 
 async def test_a_withdrawal_deletes_and_is_reported(net):
@@ -198,8 +199,6 @@ async def test_a_withdrawal_is_for_the_learners_own_consents(net):
     person, other = await net.add_person(), await net.add_person()
     granted = await net.grant(person)
 
-    from protocol.errors import NotFoundError
-
     with pytest.raises(NotFoundError):
         await withdraw(net, other, granted.consent_id)
 
@@ -225,8 +224,6 @@ async def test_a_grant_races_its_withdrawal(net):
 
 
 def _gate_events(connection):
-    from sqlalchemy import text
-
     return list(
         connection.execute(
             text(
