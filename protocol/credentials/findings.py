@@ -37,6 +37,9 @@ AUTHENTICITY = (
     "schema",
 )
 """Is it an authentic and current statement of its issuer?"""
+PROOF = ("issuer_identified", "key_at_signing", "integrity")
+"""What must be valid before a document may make this node fetch anything, the causes
+before what follows from them."""
 POLICIES: Mapping[str, tuple[str, ...]] = {
     "authenticity": AUTHENTICITY,
     "recognition": (*AUTHENTICITY, "issuer_accredited_at_award"),
@@ -53,6 +56,8 @@ class Finding:
     reason: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
     """What the result rests on, fit for JSON."""
+    waits_for: str = ""
+    """The finding that must be known first, where that is why this one is unknown."""
 
     @property
     def passes(self) -> bool:
@@ -120,13 +125,20 @@ class Verification:
         return "undetermined"
 
     def missing(self, policy: str) -> tuple[str, ...]:
-        """Say which required findings are unknown, each with its reason."""
+        """Say which required findings are unknown, each with its reason.
+
+        What only waits for another finding that is unknown, too, is left out.
+        """
         return tuple(
             f"{name}: {finding.reason}" if finding else name
             for name in POLICIES[policy]
             if not (finding := self.findings.get(name))
-            or finding.result == Result.UNKNOWN
+            or (finding.result == Result.UNKNOWN and not self._waits(finding))
         )
+
+    def _waits(self, finding: Finding) -> bool:
+        first = self.findings.get(finding.waits_for)
+        return first is not None and first.result == Result.UNKNOWN
 
 
 @dataclass(slots=True)

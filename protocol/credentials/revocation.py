@@ -10,13 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from protocol.credentials import model, status_lists
-from protocol.credentials.findings import Finding, Result, is_same
+from protocol.credentials.findings import PROOF, Finding, Result, is_same
 from protocol.credentials.model import PURPOSES, SecuredDocument, StatusEntry
 from protocol.errors import DidError, ProtocolError
 from protocol.identity.dids import Did, DidHistory
 
 _NAME = "status_now"
-_PROOF = ("integrity", "issuer_identified", "key_at_signing")
 _MEANINGS = {"revocation": "revoked", "suspension": "suspended"}
 
 
@@ -86,7 +85,7 @@ def look_up(
     fault = _fault(entry, listed, issuer)
     if fault:
         return found(Result.INVALID, fault)
-    proof = [findings[name] for name in _PROOF]
+    proof = [findings[name] for name in PROOF]
     for result in (Result.INVALID, Result.UNKNOWN):
         for one in proof:
             if one.result == result:

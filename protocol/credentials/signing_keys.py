@@ -19,7 +19,7 @@ from protocol.identity.keys import VerificationKey
 
 PURPOSE: Final = "assertionMethod"
 
-_ITS_OWN_KEY = frozenset({"key", "jwk"})
+ITS_OWN_KEY = frozenset({"key", "jwk"})
 """DID methods whose document follows from the DID itself, for ever."""
 
 
@@ -38,7 +38,10 @@ def key_at_signing(
     url = proof.verification_method
     if url is None or history is None:
         what = f"it is not known what {url} was" if url else "the proof names no key"
-        return None, Finding("key_at_signing", Result.UNKNOWN, what, {"key": url})
+        first = "issuer_identified" if url else "integrity"
+        return None, Finding(
+            "key_at_signing", Result.UNKNOWN, what, {"key": url}, waits_for=first
+        )
     signed_at = proof.signed_at or issued_at
     evidence: dict[str, Any] = {"key": str(url)}
     if signed_at:
@@ -71,7 +74,7 @@ class _Question:
 
     def answer(self, at: datetime) -> Finding:
         """Judge, as of the moment `at`."""
-        if self.history.did.method in _ITS_OWN_KEY:
+        if self.history.did.method in ITS_OWN_KEY:
             document: DidDocument | Finding = self.documents[0]
         else:
             document = self._document_then(at)
@@ -113,7 +116,7 @@ class _Question:
         method = document.methods.get(self.url)
         if method is None:
             did = self.history.did
-            if self.key() is None and not did.scid and did.method not in _ITS_OWN_KEY:
+            if self.key() is None and not did.scid and did.method not in ITS_OWN_KEY:
                 reason = f"{self.url} has never been seen in the DID document"
                 return self._found(Result.UNKNOWN, reason)
             reason = f"{self.url} was not in the DID document when it was signed"
@@ -156,7 +159,9 @@ class _Question:
 def _revoked_at(document: DidDocument, url: DidUrl) -> datetime | None:
     stated = document.as_dict()
     methods = [*stated.get("verificationMethod", ()), *stated.get(PURPOSE, ())]
-    for method in methods:
-        if isinstance(method, dict) and method["id"] in (url, f"#{url.fragment}"):
-            return as_moment(method.get("revoked"))
-    return None
+    found = (
+        one.get("revoked")
+        for one in methods
+        if isinstance(one, dict) and one["id"] in (url, f"#{url.fragment}")
+    )
+    return as_moment(next(found, None))

@@ -16,6 +16,7 @@ from typing import Any
 
 from protocol.credentials import conformance, revocation
 from protocol.credentials.findings import (
+    PROOF,
     Evidence,
     Finding,
     Inquiry,
@@ -27,7 +28,7 @@ from protocol.credentials.findings import (
 )
 from protocol.credentials.model import SecuredDocument
 from protocol.credentials.proofs import StatedProof
-from protocol.credentials.signing_keys import key_at_signing
+from protocol.credentials.signing_keys import ITS_OWN_KEY, key_at_signing
 from protocol.identity.dids import Did, DidHistory
 from protocol.securing import key_binding
 from protocol.securing.key_binding import Binding
@@ -67,7 +68,7 @@ def authenticity(document: SecuredDocument, inquiry: Inquiry) -> dict[str, Findi
         integrity = Finding(
             "integrity", Result.INVALID, reason, {"problem": "trust.unsigned"}
         )
-        key = Finding("key_at_signing", Result.UNKNOWN, reason)
+        key = Finding("key_at_signing", Result.UNKNOWN, reason, waits_for="integrity")
     else:
         integrity = _together("integrity", [one for one, _ in judged])
         key = _together("key_at_signing", [one for _, one in judged])
@@ -89,11 +90,13 @@ def status_now(
         return Finding(
             "status_now", Result.NOT_APPLICABLE, "the document names no status list"
         )
-    if not _is_vouched_for(findings):
+    unsure = next((n for n in PROOF if findings[n].result != Result.VALID), None)
+    if unsure:
         return Finding(
             "status_now",
             Result.UNKNOWN,
             "not asked: who vouches for the document is not established",
+            waits_for=unsure,
         )
     issuer = document.issuer
     assert issuer is not None  # noqa: S101 - it was identified
@@ -126,11 +129,6 @@ def _status(stated: Any, issuer: Did, history: DidHistory, inquiry: Inquiry) -> 
         return Finding("status_now", Result.INVALID, listed, named)
     findings = authenticity(listed, inquiry)
     return revocation.look_up(place, listed, findings, issuer, named)
-
-
-def _is_vouched_for(findings: Mapping[str, Finding]) -> bool:
-    names = ("integrity", "issuer_identified", "key_at_signing")
-    return all(findings[name].result == Result.VALID for name in names)
 
 
 def _issuer(
@@ -176,6 +174,11 @@ def _judge(
     inquiry: Inquiry,
 ) -> tuple[Finding, Finding]:
     """Judge one proof: does it hold, and might its key sign at that time?"""
+    signer = proof.verification_method
+    if history is None and signer and signer.did.method in ITS_OWN_KEY:
+        # Whoever that is: the proof can be judged without asking anybody.
+        found = inquiry.history(signer.did)
+        history = None if isinstance(found, str) else found
     key, at_signing = key_at_signing(
         proof, issued_at=document.valid_from, history=history, at=inquiry.at
     )
@@ -183,6 +186,7 @@ def _judge(
     if proof.verification_method:
         named["verification_method"] = str(proof.verification_method)
     result, reason = Result.INVALID, proof.fault
+    waits_for = ""
     if proof.fault is None:
         result = Result.UNKNOWN
         if proof.digest:
@@ -191,12 +195,14 @@ def _judge(
             reason = f"{proof.mechanism} is a mechanism this node cannot judge"
         elif key is None:
             reason = "there is no key to verify the proof with"
+            waits_for = "key_at_signing"
         elif proof.verify(key):
             result, reason = Result.VALID, f"the {proof.mechanism} proof holds"
         else:
             result = Result.INVALID
             reason = f"the {proof.mechanism} proof does not fit document and key"
-    return Finding("integrity", result, reason or "", named), at_signing
+    integrity = Finding("integrity", result, reason or "", named, waits_for)
+    return integrity, at_signing
 
 
 def _judged_elsewhere(
@@ -280,4 +286,5 @@ def _together(name: str, found: list[Finding]) -> Finding:
         {"result": str(one.result), "reason": one.reason, **one.evidence}
         for one in found
     ]
-    return Finding(name, result, "; ".join(reasons), {"each": evidence})
+    waits_for = next(one.waits_for for one in found if one.result == result)
+    return Finding(name, result, "; ".join(reasons), {"each": evidence}, waits_for)

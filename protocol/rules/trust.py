@@ -23,7 +23,7 @@ from typing import Any
 from protocol.credentials import verification
 from protocol.credentials.conformance import TRUST_CONTEXT
 from protocol.credentials.findings import (
-    AUTHENTICITY,
+    PROOF,
     Evidence,
     Inquiry,
     Result,
@@ -47,8 +47,10 @@ MAXIMUM_DEPTH = 8
 
 _GRANTED = frozenset({None, "accredited", "with-conditions", "withdrawn"})
 """Decisions under which `effective` holds; `withdrawn` has an end by its nature."""
-_PROOF = ("integrity", "issuer_identified", "key_at_signing", "schema")
+_OWN = (*PROOF, "schema")
 """What must hold for it to be a statement of its issuer at all."""
+_ASKED = (*_OWN, "validity_period", "status_now")
+"""All of `AUTHENTICITY`, the causes before what follows from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +207,12 @@ class _Walk:
         findings["status_now"] = verification.status_now(
             document, findings, self.inquiry
         )
-        result = worst(findings[name].result for name in AUTHENTICITY)
+        result = worst(findings[name].result for name in _ASKED)
         if result in (Result.VALID, Result.NOT_APPLICABLE):
             return None
-        name = next(n for n in AUTHENTICITY if findings[n].result == result)
+        name = next(n for n in _ASKED if findings[n].result == result)
         reason = f"{name}: {findings[name].reason}"
-        if result == Result.INVALID and name in _PROOF:
+        if result == Result.INVALID and name in _OWN:
             return _passed_over(statement, reason)
         reason = f"the {statement.type} of {statement.issuer}, {reason}"
         return Standing(result, reason, (statement,))

@@ -118,7 +118,9 @@ def _accredited(
     if not anchors:
         return unknown("no trust anchor is configured")
     if issuer is None or verified.findings["issuer_identified"].result != Result.VALID:
-        return unknown("the issuer is not identified")
+        reason = "the issuer is not identified"
+        first = "issuer_identified"
+        return Finding(name, Result.UNKNOWN, reason, named, waits_for=first), ()
     if award is None or award.on is None:
         where = award.stated_in if award else "the document"
         return unknown(f"{where} states no day that accreditation could be judged on")

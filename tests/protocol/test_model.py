@@ -78,7 +78,6 @@ def test_blanks_around_a_file_do_not_matter():
         compact({"typ": "vc+jwt", "alg": "EdDSA"}, []),
         compact([], {}),
     ],
-    ids=repr,
 )
 def test_what_is_no_credential_is_refused(octets):
     with pytest.raises(SecuringError):
@@ -94,7 +93,6 @@ def test_what_is_no_credential_is_refused(octets):
         b'{"a": NaN}',
         b'{"a":' * 40 + b"1" + b"}" * 40,
     ],
-    ids=repr,
 )
 def test_what_is_not_json_with_one_meaning_is_refused(octets):
     with pytest.raises(MalformedValueError):
@@ -139,7 +137,6 @@ def test_a_document_without_proof_states_none(proof):
         GOOD | {"id": {}, "previousProof": [1]},
         [GOOD] * 5,
     ],
-    ids=repr,
 )
 def test_a_proof_that_cannot_hold_is_stated_with_its_fault(proof):
     stated = proofs(proof)
@@ -178,7 +175,6 @@ def test_proof_chains_are_named_and_loops_are_faults():
         ({"typ": "vc+cose", "alg": "EdDSA", "kid": UNI.url()}, True),
         ({"alg": "RS256"}, True),
     ],
-    ids=repr,
 )
 def test_a_jwt_is_faulty_or_of_a_mechanism_that_is_named(header, unsupported):
     document = model.read(compact(header, UNI.vc()))
@@ -222,7 +218,6 @@ def read(**changes):
         (7, None, ""),
         ({}, None, ""),
     ],
-    ids=repr,
 )
 def test_an_issuer_is_a_did_or_only_an_id(issuer, did, name):
     document = read(issuer=issuer)
@@ -327,7 +322,6 @@ def test_dates_of_the_former_data_model_are_read():
         ({"qualification": "x"}, (SIGNED.date(), "the date of issue")),
         ({"holder": {"given_name": "A"}}, (SIGNED.date(), "the date of issue")),
     ],
-    ids=repr,
 )
 def test_the_day_that_counts_is_that_of_the_award(record, award):
     for document in (
@@ -366,7 +360,6 @@ def test_a_document_without_any_date_has_no_day():
         {"statusSize": "1"},
         {"type": "StatusList2021Entry"},
     ],
-    ids=repr,
 )
 def test_a_status_entry_of_another_form_is_none(changes):
     stated = UNI.entry() | changes
