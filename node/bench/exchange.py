@@ -74,7 +74,7 @@ async def measure(count: int) -> list[Figure]:
                 amount = max(count // 4, 20) if concurrency == 1 else count
                 rounds.append(await _round(authority, peer, take(amount), concurrency))
             best = rounds[-1].rate
-            half = await _paced(authority, peer, take(count), best / 2)
+            half = await _paced(authority, peer, take(count), max(best / 2, 1.0))
             cost = await _cost(world, source, rounds)
     return _figures(rounds, half, cost)
 

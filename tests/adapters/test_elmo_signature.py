@@ -1,7 +1,5 @@
 """XML signatures: what holds, what is named, and what an attacker would try."""
 
-
-
 import base64
 import gzip
 from datetime import UTC, datetime, timedelta

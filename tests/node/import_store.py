@@ -23,7 +23,9 @@ class Folder:
         shutil.copy(self._template, path)
         engine = create_engine(f"sqlite:///{path}")
         event.listen(
-            engine, "connect", lambda raw, _: raw.execute("pragma foreign_keys=on"),
+            engine,
+            "connect",
+            lambda raw, _: raw.execute("pragma foreign_keys=on"),
         )
         with engine.connect() as connection:
             yield connection

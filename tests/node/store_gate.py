@@ -9,9 +9,6 @@ connections have them on, and are safer still.
 """
 
 
-
-# ruff: noqa: S608- statements are what this is about
-
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -6,9 +6,6 @@ each dispatch likewise, and nothing that stood before may be gone or changed.
 """
 
 
-
-# ruff: noqa: S608- hostile statements are what this is about
-
 import asyncio
 import sqlite3
 from datetime import UTC, datetime, timedelta

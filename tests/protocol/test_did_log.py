@@ -569,7 +569,6 @@ def test_a_bad_approval_does_not_count_and_does_no_harm(spoil):
         b'[{"versionId":"1-Qm","proof":{}}]',
         b" " * (did_witnesses.MAXIMUM_FILE + 1),
     ],
-    ids=str,
 )
 def test_a_file_of_approvals_that_cannot_be_read_is_refused(file):
     with pytest.raises(DidError):

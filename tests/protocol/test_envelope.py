@@ -227,7 +227,9 @@ CLAIMED = ["none", "HS256", "ES256", "EdDSA", "Ed25519", "RS256", "PS256", "ES25
 
 
 @pytest.mark.parametrize(
-    ("key", "claimed"), list(itertools.product([SENDER, P256], CLAIMED)), ids=str
+    ("key", "claimed"),
+    list(itertools.product([SENDER, P256], CLAIMED)),
+    ids=lambda v: getattr(v, "algorithm", str(v)),
 )
 def test_a20_the_key_decides_the_algorithm(key, claimed):
     jws = jws_with(key, header={"typ": envelope.SIGNED, "alg": claimed, "kid": KID})
