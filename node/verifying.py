@@ -195,7 +195,8 @@ async def check_organisation(
         return (), (found.reason,), str(found.result)
     basis = {
         "anchor": str(found.anchor),
-        "credential": found.chain[-1].type,
+        # An anchor needs nobody's word.
+        "credential": found.chain[-1].type if found.chain else "TrustAnchor",
         "checked": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
     return (basis,), (), str(found.result)
