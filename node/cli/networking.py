@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -80,7 +81,12 @@ async def hand_on(arguments: Namespace) -> int:
         say(f"http://localhost:{port} -> {target}")
     if not servers:
         raise UsageError("nothing to hand on: LRX_PORTALS is PORT=HOST:PORT,…")
-    await asyncio.gather(*(server.serve_forever() for server in servers))
+    # The first process of a container is not ended by a signal it does not handle.
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    await ended.wait()
+    for server in servers:
+        server.close()
     return Exit.VALID
 
 

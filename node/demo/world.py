@@ -123,7 +123,7 @@ async def create(root: Path, members: Sequence[Member], at: datetime) -> World:
         settings[member.key] = load(file)
     world = World(root, tuple(members), settings)
     # Now, not `at`: nobody can state anything before they have a DID.
-    await _accredit(world, accreditor, system_clock())
+    await _accredit(world, system_clock())
     return world
 
 
@@ -139,29 +139,35 @@ def _emptied(home: Path) -> Path:
     return home
 
 
-async def _accredit(world: World, accreditor: Member, at: datetime) -> None:
-    """The council delegates; accreditor and council say who is what."""
-    council, agency = world.settings[COUNCIL], world.settings[accreditor.key]
-    async with opened_at(council) as node:
-        statements = [await _state(node, accrediting.delegate, accreditor, world, at)]
-        statements += [
-            await _state(node, accrediting.recognise_authority, member, world, at)
-            for member in _of(world.members, "authority")
-        ]
+async def _accredit(world: World, at: datetime) -> None:
+    """The council delegates; accreditors and council say who is what.
+
+    Each member keeps the statements that lead from it to the council, and no others: an
+    introduction carries them and is small.
+    """
+    kept: dict[str, list[bytes]] = {}
+    agencies = _of(world.members, "accreditor")
+    async with opened_at(world.settings[COUNCIL]) as node:
+        for member in agencies:
+            statement = await _state(node, accrediting.delegate, member, world, at)
+            kept[member.key] = [statement]
+        for member in _of(world.members, "authority"):
+            state = accrediting.recognise_authority
+            kept[member.key] = [await _state(node, state, member, world, at)]
         await node.store.write(accrediting.publish, context=node.context, at=at)
-    async with opened_at(agency) as node:
-        statements += [
-            await _state(node, accrediting.accredit_institution, member, world, at)
-            for member in _of(world.members, "university")
-        ]
-        await node.store.write(accrediting.publish, context=node.context, at=at)
-    for member in world.members:
-        if member.kind in {"university", "authority", "accreditor"}:
-            async with opened_at(world.settings[member.key]) as node:
-                for statement in statements:
-                    await node.store.write(
-                        accrediting.keep, context=node.context, octets=statement, at=at
-                    )
+    for number, agency in enumerate(agencies):
+        async with opened_at(world.settings[agency.key]) as node:
+            for member in _of(world.members, "university")[number :: len(agencies)]:
+                state = accrediting.accredit_institution
+                statement = await _state(node, state, member, world, at)
+                kept[member.key] = [*kept[agency.key], statement]
+            await node.store.write(accrediting.publish, context=node.context, at=at)
+    for key, statements in kept.items():
+        async with opened_at(world.settings[key]) as node:
+            for statement in statements:
+                await node.store.write(
+                    accrediting.keep, context=node.context, octets=statement, at=at
+                )
 
 
 async def _state(
