@@ -418,10 +418,10 @@ async def test_last_is_the_newest_before_this_one(tmp_path):
         await net.introduce(R, A, PURPOSE)
         (introduction,) = [row.id for row in await net.rows(A, "inbox", "id", "type")]
         ids = sorted(wire.new_id(net.clock(), secrets.token_bytes(10)) for _ in "abc")
+        signed = {id_: net.signed(R, a_message(net, id=id_)) for id_ in ids}
         said = []
         for id_ in (ids[0], ids[2], ids[1], ids[2]):
-            payload = net.signed(R, a_message(net, id=id_))
-            answer = await net.post(R, A, net.sealed(A, payload))
+            answer = await net.post(R, A, net.sealed(A, signed[id_]))
             said.append(json.loads(answer.body))
         assert [one["last"] for one in said] == [
             introduction,
