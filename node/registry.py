@@ -226,6 +226,8 @@ class Archive:
 
     store: Store
     at: datetime
+    own: Mapping[str, bytes] = field(default_factory=dict)
+    """DID logs of the node itself, by DID."""
 
     async def history(self, did: Did, *, fresh: bool = False) -> DidHistory:
         """Return the archived versions.
@@ -236,7 +238,9 @@ class Archive:
         offline = resolve_offline(did)
         if offline:
             return DidHistory.of_document(offline, self.at)
-        octets = await self.store.read(peer_store.archived_did, did=str(did))
+        octets = self.own.get(did) or await self.store.read(
+            peer_store.archived_did, did=str(did)
+        )
         if octets is None:
             raise DidError(f"the DID log of {did} is not in this archive")
         return read_history(did, octets, self.at)

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from adapters.baked import unwrap
+from adapters.source import SourceError
 from node import verifying
 from node.cli.common import (
     Exit,
@@ -27,6 +29,7 @@ from node.fetch import Fetcher, fetcher_for
 from node.handle import opened_at
 from node.linked_data import LinkedData
 from node.registry import Archive, Live, Source
+from node.services import verdicts
 from node.settings import SettingsError, load
 from node.store import peers as peer_store
 from node.texts.catalogue import text_or
@@ -54,7 +57,7 @@ class Ground:
 
 def add_parser(parser: ArgumentParser) -> None:
     """Describe the arguments of `lrx verify`."""
-    parser.add_argument("file", type=Path, help="JSON, JWT, SD-JWT, PNG or SVG")
+    parser.add_argument("file", type=Path, help="JSON, JWT, SD-JWT, PNG, SVG or ELMO")
     parser.add_argument(
         "--policy",
         choices=["authenticity", "recognition"],
@@ -75,11 +78,14 @@ def add_parser(parser: ArgumentParser) -> None:
 async def verify(arguments: Namespace) -> int:
     """Print every finding with its evidence, and the overall word."""
     try:
-        octets = unwrap(arguments.file.read_bytes())
+        octets = arguments.file.read_bytes()
+        if verdicts.is_elmo(octets):
+            return _report_elmo(octets, arguments)
+        octets = unwrap(octets)
     except OSError as error:
         complain(f"{arguments.file}: {error.strerror}")
         return Exit.UNREADABLE
-    except ProtocolError as error:
+    except (SourceError, ProtocolError) as error:
         complain(f"{arguments.file}: {error}")
         return Exit.UNREADABLE
     async with LinkedData() as linked_data, _ground(arguments) as ground:
@@ -112,7 +118,11 @@ async def _ground(arguments: Namespace) -> AsyncIterator[Ground]:
             node = await stack.enter_async_context(opened_at(settings))
             statements = await node.store.read(peer_store.organisation_credentials)
             yield Ground(
-                Archive(node.store, datetime.now(UTC)),
+                Archive(
+                    node.store,
+                    datetime.now(UTC),
+                    {str(node.context.did): node.context.identity.log},
+                ),
                 tuple(statements),
                 settings.trust_anchors,
                 f"the archive in {arguments.data}",
@@ -135,6 +145,41 @@ async def _ground(arguments: Namespace) -> AsyncIterator[Ground]:
         fetcher = Fetcher()
         stack.push_async_callback(fetcher.close)
         yield Ground(Live(fetcher, system_clock), (), (), "the web, no trust anchors")
+
+
+def _report_elmo(octets: bytes, arguments: Namespace) -> int:
+    """Print what the XML signature of an ELMO document is worth."""
+    policy: verdicts.Policy = (
+        "recognition" if arguments.policy == "recognition" else "authenticity"
+    )
+    page = verdicts.of_elmo(
+        octets,
+        name=arguments.file.name,
+        policy=policy,
+        digest=f"SHA-256 {sha256(octets).hexdigest()}",
+        at=system_clock(),
+    )
+    if arguments.json:
+        findings = {
+            one.name: {
+                "result": one.result,
+                "reason": one.reason,
+                "evidence": list(one.evidence),
+            }
+            for one in page.findings
+        }
+        show({"overall": page.overall, "policy": policy, "findings": findings})
+        return _EXIT[page.overall]
+    lang = language()
+    for one in page.findings:
+        said = text_or(lang, f"finding.{one.name}.{one.result}", one.result)
+        say(f"{one.name}: {one.result}", f"    {said}", f"    {one.reason}")
+        say(*(f"      {line}" for line in one.evidence))
+    word = text_or(lang, f"verdict-word.{page.overall}", page.overall)
+    say(f"{word} (policy {policy}; an ELMO document judged by its XML signature)")
+    if page.overall == "undetermined":
+        say("anyone can make such a certificate: ask the issuer whether it is theirs")
+    return _EXIT[page.overall]
 
 
 def _report(

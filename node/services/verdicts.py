@@ -105,9 +105,9 @@ async def of_upload(
     names = {one.did: one.called for one in (await store.read(parties)).values()}
     names[str(context.did)] = context.settings.legal_name
     try:
-        if _is_elmo(octets):
+        if is_elmo(octets):
             return await asyncio.to_thread(
-                _of_elmo, octets, name=name, policy=policy, digest=digest, at=at
+                of_elmo, octets, name=name, policy=policy, digest=digest, at=at
             )
         inner = await asyncio.to_thread(baked.unwrap, octets)
     except SourceError as error:
@@ -211,14 +211,22 @@ def _title(record: Mapping[str, Any]) -> str:
 # --- ELMO
 
 
-def _is_elmo(octets: bytes) -> bool:
+def is_elmo(octets: bytes) -> bool:
+    """Whether a file is an ELMO document, plain or packed as EMREX sends it."""
     head = octets[:65536]
+    if head.lstrip().startswith((b"\x1f\x8b", b"H4sI")):
+        return True
     return not baked.is_picture(octets) and any(n in head for n in _ELMO_NAMESPACES)
 
 
-def _of_elmo(
+def of_elmo(
     octets: bytes, *, name: str, policy: Policy, digest: str, at: datetime
 ) -> VerdictPage:
+    """Judge the signature of an ELMO document.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
     found = elmo.read(octets, file=name, document="", at=at)
     findings = _elmo_findings(found.verdict)
     results = {one.result for one in findings if one.name in POLICIES[policy]}
