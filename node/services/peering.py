@@ -24,6 +24,7 @@ from protocol.exchange.bodies import PeerDecision, PeerIntroduce
 from protocol.exchange.messages import Attachment, Message, attach
 from protocol.exchange.states import PeerEvent
 from protocol.identity.dids import Did
+from protocol.rules import statements
 
 REVIEW_AFTER = timedelta(days=365)
 MAX_IN_FLIGHT = 16
@@ -399,6 +400,8 @@ def take_decision(
     if body.terms:
         told = {"decision": body.terms.model_dump(mode="json")}
         changes["their_terms"] = (row.their_terms or {}) | told
+    if checked.complete and not row.name:
+        changes["name"] = _named(message)
     if row.state in {states.Peer.INTRODUCED, states.Peer.PENDING}:
         accepted = body.decision in {"accepted", "limited"}
         if accepted and checked.complete:
@@ -465,6 +468,18 @@ def _keep_credentials(connection: Connection, message: Message, at: datetime) ->
             peer_store.keep_organisation_credential(
                 connection, octets=octets, own=False, at=at
             )
+
+
+def _named(message: Message) -> dict[str, str]:
+    """Return what the statements about the sender call it."""
+    attached = [attachment.octets() for attachment in message.attachments]
+    for statement in statements.read_all(filter(None, attached)):
+        if statement.subject == message.from_ and statement.legal_name:
+            return {
+                "legal_name": statement.legal_name,
+                "country": statement.country or "",
+            }
+    return {}
 
 
 def _decision(

@@ -43,6 +43,8 @@ class Statement:
     countries: tuple[str, ...]
     """Where a delegation lets its subject accredit; empty for everywhere."""
     programme: str | None
+    legal_name: str | None
+    """Of the subject."""
 
     def covers(self, on: date) -> bool:
         """Tell whether the statement is about that day; both ends belong to it."""
@@ -104,6 +106,7 @@ def read(octets: bytes) -> Statement | None:
         _text(stated, "country"),
         tuple(map(str, countries)),
         _text(_object(stated, "programme"), "name"),
+        _text(stated, "legalName"),
     )
 
 
