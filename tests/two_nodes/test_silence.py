@@ -105,6 +105,7 @@ CASES = (
 )
 
 
+@pytest.mark.slow
 async def test_all_silences_end_alike_between_deadline_and_six_hours_later(fresh):
     net = fresh
     deadline = net.clock() + 7 * DAY
