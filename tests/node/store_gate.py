@@ -8,7 +8,6 @@ Recursive triggers are off, as in any tool somebody opens the file with: a node'
 connections have them on, and are safer still.
 """
 
-
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -5,7 +5,6 @@ afterwards must be explainable: each release by a consent that was live at its m
 each dispatch likewise, and nothing that stood before may be gone or changed.
 """
 
-
 import asyncio
 import sqlite3
 from datetime import UTC, datetime, timedelta
