@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from node.handle import Node, opened_at
-from node.identity import KeystoreError
-from node.settings import Settings, SettingsError, load
-from node.store.engine import StoreError
+from node.settings import Settings, load
 
 Command = Callable[[Namespace], Awaitable[int]]
 
@@ -52,22 +50,16 @@ def read_settings(arguments: Namespace) -> Settings:
     """Read the settings the arguments name.
 
     Raises:
-        UsageError: they cannot be used.
+        SettingsError: they cannot be used.
     """
-    try:
-        return load(settings_file(arguments))
-    except SettingsError as error:
-        raise UsageError(str(error)) from error
+    return load(settings_file(arguments))
 
 
 @asynccontextmanager
 async def opened(arguments: Namespace) -> AsyncIterator[Node]:
     """Open the node the arguments name, and close it afterwards."""
-    try:
-        async with opened_at(read_settings(arguments)) as node:
-            yield node
-    except (KeystoreError, StoreError) as error:
-        raise UsageError(str(error)) from error
+    async with opened_at(read_settings(arguments)) as node:
+        yield node
 
 
 def show(value: Any) -> None:

@@ -3,8 +3,8 @@
 from argparse import ArgumentParser, Namespace
 
 from node import identity
-from node.cli.common import Exit, UsageError, read_settings, say, show
-from node.identity import JOBS, KeystoreError, read_key
+from node.cli.common import Exit, read_settings, say, show
+from node.identity import JOBS, read_key
 
 
 def add_parser(parser: ArgumentParser) -> None:
@@ -17,10 +17,7 @@ async def keys(arguments: Namespace) -> int:
     """List each key with its thumbprint; nothing private is printed."""
     settings = read_settings(arguments)
     folder = settings.path(settings.keystore)
-    try:
-        identity.load(folder, settings.did)
-    except KeystoreError as error:
-        raise UsageError(str(error)) from error
+    identity.load(folder, settings.did)
     rows = []
     for job in JOBS:
         if job in {"vault", "encryption"}:

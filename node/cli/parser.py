@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from node.cli.common import Exit, UsageError, complain, language
+from node.identity import KeystoreError
+from node.settings import SettingsError
+from node.store.engine import StoreError
 from node.texts.catalogue import text
 from protocol.errors import ProtocolError
 
@@ -59,7 +62,7 @@ async def invoke(arguments: Sequence[str]) -> int:
     chosen = parser(arguments).parse_args(arguments)
     try:
         return int(await chosen.command(chosen))
-    except UsageError as error:
+    except (UsageError, SettingsError, KeystoreError, StoreError) as error:
         complain(str(error))
         return Exit.UNDETERMINED
     except ProtocolError as error:

@@ -6,9 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from node.app import Running
 from node.cli.common import Exit, UsageError, read_settings, say, settings_file
-from node.identity import KeystoreError
 from node.logs import configure
-from node.store.engine import StoreError
 from node.store.migrate import upgrade as migrate
 
 
@@ -32,8 +30,6 @@ async def serve(arguments: Namespace) -> int:
         loop.add_signal_handler(number, ended.set)
     try:
         node = await Running.start(settings)
-    except (KeystoreError, StoreError) as error:
-        raise UsageError(str(error)) from error
     except OSError as error:
         raise UsageError(
             f"cannot listen on {settings.listen} and {settings.portal_listen}: "

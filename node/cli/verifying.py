@@ -17,7 +17,6 @@ from adapters.source import SourceError
 from node import verifying
 from node.cli.common import (
     Exit,
-    UsageError,
     complain,
     language,
     say,
@@ -30,7 +29,7 @@ from node.handle import opened_at
 from node.linked_data import LinkedData
 from node.registry import Archive, Live, Source
 from node.services import verdicts
-from node.settings import SettingsError, load
+from node.settings import load
 from node.store import peers as peer_store
 from node.texts.catalogue import text_or
 from protocol.errors import ProtocolError
@@ -111,10 +110,7 @@ async def verify(arguments: Namespace) -> int:
 async def _ground(arguments: Namespace) -> AsyncIterator[Ground]:
     async with AsyncExitStack() as stack:
         if arguments.data:
-            try:
-                settings = load(arguments.data / "node.toml")
-            except SettingsError as error:
-                raise UsageError(str(error)) from error
+            settings = load(arguments.data / "node.toml")
             node = await stack.enter_async_context(opened_at(settings))
             statements = await node.store.read(peer_store.organisation_credentials)
             yield Ground(

@@ -61,3 +61,14 @@ async def test_what_is_not_there_is_named(tmp_path, capsys):
 
         assert status in {1, 2}
         assert says in told.err
+
+
+async def test_settings_that_cannot_be_read_are_one_line(tmp_path, capsys):
+    (tmp_path / "node.toml").write_text("did =")
+    (tmp_path / "file").write_text("{}")
+    words = ("verify", "--data", tmp_path, tmp_path / "file")
+    status, told = await lrx(capsys, *words)
+
+    assert (status, told.out) == (2, "")
+    assert "node.toml: not TOML" in told.err
+    assert told.err.count("\n") == 1
