@@ -99,12 +99,19 @@ def _compose(world: World, image: str) -> str:
 def _node(world: World, member: Member, image: str) -> dict[str, Any]:
     """Describe one node: its own home, and those whose documents it serves."""
     settings = world.settings[member.key]
+    # The first introductions are judged at once, and their judges ask the accreditors.
+    first = [
+        one.key
+        for one in world.members
+        if one.kind == "accreditor" and member.kind != "accreditor"
+    ]
     homes = [member.key, *(hosted.home.name for hosted in settings.hosted)]
     file = f"/nodes/{member.key}/node.toml"
     return _confined(image) | {
         # The homes were made by whoever ran this command, and are theirs alone.
         "user": f"{os.getuid()}:{os.getgid()}",
         "command": ["--config", file, "serve"],
+        "depends_on": {key: {"condition": "service_healthy"} for key in first},
         "volumes": [f"./nodes/{home}:/nodes/{home}" for home in homes],
         "networks": {"nodes": {"ipv4_address": _host(member.reached_at)}},
         "healthcheck": _health("lrx", "--config", file, "ready"),
