@@ -22,6 +22,7 @@ from protocol.credentials.vcdm11 import FORMER_CONTEXT, PROOF_CONTEXT, as_former
 from protocol.securing import legacy
 from tests.protocol import test_vcdm11 as ours
 
+pytestmark = pytest.mark.slow
 KEY = ours.KEY.private_jwk()
 DID = ours.DID
 METHOD = str(ours.KID)
@@ -373,7 +374,6 @@ async def test_a_hidden_expiry_would_have_held(linked_data):
 
 
 @needs_didkit
-@pytest.mark.slow
 async def test_lrx_verify_judges_a_file_with_a_linked_data_proof(linked_data, tmp_path):
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
     document = await issued(linked_data)

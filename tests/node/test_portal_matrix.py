@@ -18,6 +18,8 @@ from tests.node.portal_fixtures import (  # noqa: F401 - fixtures
 from tests.node.portal_world import AUTHORITY, START
 from tests.node.visitor import Visitor, logged_in
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = {
     "learner": "aiko",
     "registrar": "registrar",

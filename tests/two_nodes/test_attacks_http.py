@@ -22,7 +22,7 @@ from protocol.identity.dids import DidUrl
 from protocol.identity.keys import DecryptionKey, LocalSigningKey
 from protocol.identity.multibase import as_base64url, from_base64url
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 SIGNATURE, REPLAY = "e.m.trust.signature", "e.m.trust.replay"
 STATUS = {"state": "closed", "outcome": "unavailable"}
 COMPONENTS = (
@@ -413,7 +413,6 @@ async def test_a26_the_id_again_with_other_content(net):
     assert rows == ["a" * 32 if one.status == 202 else "b" * 32]
 
 
-@pytest.mark.slow
 async def test_last_is_the_newest_before_this_one(tmp_path):
     async with running(tmp_path, A, R) as net:
         await net.introduce(R, A, PURPOSE)
@@ -500,7 +499,6 @@ async def test_routes_take_their_own_messages_only(net):
     assert (status, said["code"]) == (403, "e.m.trust.role")
 
 
-@pytest.mark.slow
 async def test_a_stranger_gets_one_answer_whatever_it_says(tmp_path):
     """Unknown peer, unknown key and bad signature: the same words, the same size."""
     async with running(tmp_path, A, R, "stranger") as net:

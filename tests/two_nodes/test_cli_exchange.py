@@ -9,7 +9,7 @@ from node.cli.parser import invoke
 from node.services import peering
 from node.store import credentials
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 COUNCIL = "accreditor"
 
 
@@ -44,7 +44,6 @@ async def test_peers_are_listed(net, lrx):
     assert "trusted" in said
 
 
-@pytest.mark.slow
 async def test_two_nodes_meet_by_commands(tmp_path, lrx):
     async with running(tmp_path, A, "employer") as net:
         did, ours = str(net.did("employer")), str(net.did(A))
@@ -68,7 +67,6 @@ async def test_two_nodes_meet_by_commands(tmp_path, lrx):
         assert (await lrx(net, A, *words))[0] in {0, 2}
 
 
-@pytest.mark.slow
 async def test_a_query_is_asked_and_answered(net, lrx, tmp_path):
     person = await net.add_person()
     granted = await net.grant(person)
@@ -98,7 +96,6 @@ async def test_a_query_is_asked_and_answered(net, lrx, tmp_path):
         assert problem in said
 
 
-@pytest.mark.slow
 async def test_consents_are_shown_and_withdrawn(net, lrx):
     person, granted, thread, _ = await exchanged(net)
     status, said = await lrx(net, A, "consent", "list", person.number, "--json")

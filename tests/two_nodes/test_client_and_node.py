@@ -22,7 +22,7 @@ from protocol.identity.multibase import from_base64url
 from protocol.securing import sd_jwt
 from tests.client import Client
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 THEIRS = "client.test"
 INTRODUCTION = {
     "organisation": {

@@ -13,7 +13,7 @@ from node.services import consenting, correcting, issuing
 from protocol.exchange import envelope
 from protocol.exchange import messages as wire
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 STAMP = "2026-12-31T08:00:00Z"
 REPORTED = {"delivery_id": "a" * 32, "result": "deleted", "completed_at": STAMP}
 

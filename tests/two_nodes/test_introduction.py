@@ -9,7 +9,7 @@ from node.store import peers as peer_store
 from protocol.errors import UnexpectedMessageError
 from protocol.exchange.messages import attach
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 EMPLOYER = "employer"
 STAMP = "2026-12-31T08:00:00Z"
 REPORTED = {"delivery_id": "a" * 32, "result": "deleted", "completed_at": STAMP}
@@ -44,7 +44,6 @@ async def test_a_complete_chain_is_accepted_both_ways(net):
     assert {b["anchor"] for b in ours.basis + theirs.basis} == {council}
 
 
-@pytest.mark.slow
 async def test_without_a_chain_the_operator_decides(tmp_path):
     async with running(tmp_path, A, EMPLOYER) as net:
         await net.write(
@@ -241,7 +240,6 @@ async def test_a_decision_gives_no_more_than_was_asked_for(tmp_path):
         assert after.their_terms["decision"]["max_queries_per_day"] == 1_000_000
 
 
-@pytest.mark.slow
 async def test_a_refusal_is_told(tmp_path):
     async with running(tmp_path, A, EMPLOYER) as net:
         await net.write(

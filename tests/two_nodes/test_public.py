@@ -19,7 +19,7 @@ from protocol.exchange.merkle_log import Checkpoint, Tree
 from protocol.identity.dids import Did, DidUrl
 from protocol.securing import data_integrity, jose
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 COUNCIL = "accreditor"
 KEY = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"
 

@@ -13,7 +13,7 @@ from node.logs import _Line
 from node.services import consenting
 from protocol.identity.multibase import from_base64url
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 
 @pytest.fixture

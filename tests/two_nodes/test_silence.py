@@ -10,7 +10,7 @@ from node.services import consenting, sharing
 from node.services.sharing import CLOSING_DELAY
 from node.store import exchanges, messages
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 DAY = timedelta(days=1)
 OPEN = ("waiting", "consent-pending")
 
@@ -105,7 +105,6 @@ CASES = (
 )
 
 
-@pytest.mark.slow
 async def test_all_silences_end_alike_between_deadline_and_six_hours_later(fresh):
     net = fresh
     deadline = net.clock() + 7 * DAY

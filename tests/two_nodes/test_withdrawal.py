@@ -13,7 +13,7 @@ from protocol.errors import NotFoundError
 from protocol.exchange import envelope
 from protocol.exchange import messages as wire
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 
 async def withdraw(net, person, consent_id):
@@ -129,7 +129,6 @@ async def test_a_withdrawal_overtakes_the_delivery(net):
         await net.nodes[A].worker.start()
 
 
-@pytest.mark.slow
 async def test_nothing_is_dispatched_after_a_withdrawal(fresh):
     """A28: R is down; the learner withdraws; R comes back; nothing arrives."""
     net = fresh
@@ -204,7 +203,6 @@ async def test_a_withdrawal_is_for_the_learners_own_consents(net):
         await withdraw(net, other, granted.consent_id)
 
 
-@pytest.mark.slow
 async def test_a_grant_races_its_withdrawal(net):
     """Whatever comes first, there is no dispatch after the withdrawal."""
     for delay in (0, 0.005, 0.01, 0.02, 0.04):
