@@ -75,9 +75,7 @@ def is_unit_path(path: Path) -> bool:
 
 def covers(outer: Path, inner: Path) -> bool:
     """Tell whether everything `inner` selects is also selected by `outer`."""
-    return len(outer) <= len(inner) and all(
-        _matches(mine, other) for mine, other in zip(outer, inner, strict=False)
-    )
+    return len(outer) <= len(inner) and all(map(_matches, outer, inner))
 
 
 def leaves(claims: Mapping[str, Any]) -> tuple[Path, ...]:

@@ -40,6 +40,8 @@ class Disclosure(NamedTuple):
     name: str | None
     """None for an element of an array."""
     value: Any
+    digest: str
+    """What the issuer signed in place of the claim."""
 
     @classmethod
     def read(cls, text: str) -> "Disclosure":
@@ -57,18 +59,13 @@ class Disclosure(NamedTuple):
             isinstance(one, str) for one in content[:-1]
         ):
             if len(content) == _ELEMENT_PARTS:
-                return cls(text, None, content[-1])
+                return cls(text, None, content[-1], digest_of(text))
             if len(content) == _CLAIM_PARTS and content[1] not in (DIGESTS, ELEMENT):
-                return cls(text, content[1], content[2])
+                return cls(text, content[1], content[2], digest_of(text))
         raise SecuringError(
             "a disclosure that is not an array of salt, name and value, or whose name "
             "SD-JWT keeps for itself"
         )
-
-    @property
-    def digest(self) -> str:
-        """What the issuer signed in place of the claim."""
-        return digest_of(self.text)
 
 
 class Leaf(NamedTuple):

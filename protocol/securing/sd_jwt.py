@@ -107,11 +107,13 @@ class SdJwt:
                 together with what was not asked for.
         """
         chosen = set(paths)
-        shown = [leaf for leaf in self._leaves if is_covered(leaf, chosen)]
-        needed = frozenset[str]().union(*(leaf.needs for leaf in shown))
+        shown: list[Leaf] = []
+        withheld: list[Leaf] = []
         for leaf in self._leaves:
-            if leaf.needs and leaf.needs <= needed and not is_covered(leaf, chosen):
-                raise SecuringError("a claim that cannot be disclosed alone")
+            (shown if is_covered(leaf, chosen) else withheld).append(leaf)
+        needed = frozenset[str]().union(*(leaf.needs for leaf in shown))
+        if any(leaf.needs and leaf.needs <= needed for leaf in withheld):
+            raise SecuringError("a claim that cannot be disclosed alone")
         met = {leaf.path[:n] for leaf in shown for n in range(1, len(leaf.path) + 1)}
         whole = {leaf.path for leaf in shown}
         if not all(
