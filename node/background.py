@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from prometheus_client import Counter
 from sqlalchemy import Connection
@@ -21,7 +21,15 @@ from node.acting import Actor
 from node.context import NodeContext
 from node.peers import Outcome, Sender
 from node.registry import Registry
-from node.services import accrediting, delivering, forgetting, issuing, peering, sharing
+from node.services import (
+    accrediting,
+    delivering,
+    forgetting,
+    issuing,
+    peering,
+    rechecking,
+    sharing,
+)
 from node.services.delivering import Circuit
 from node.store import messages
 from node.store import peers as peer_store
@@ -29,6 +37,7 @@ from node.store.engine import Store
 from node.store.gate import GateError
 from protocol.errors import ExpiredError, ProtocolError
 from protocol.exchange import envelope
+from protocol.exchange.states import Peer
 from protocol.rules.validation import Verification
 
 _logger = logging.getLogger(__name__)
@@ -40,8 +49,10 @@ AT_ONCE = 32
 PAUSES = (0.5, 5.0, 30.0)
 """Seconds between attempts at what failed by a fault of this node."""
 NONCE_LIFETIME = timedelta(minutes=5)
-RECHECK_AFTER = timedelta(days=1)
-"""How often the credentials behind a relationship are looked at anew."""
+RECHECK_AFTER = {Peer.TRUSTED: timedelta(days=1), Peer.PENDING: timedelta(minutes=10)}
+"""How often the credentials behind a relationship are looked at anew: accreditations
+end, and who vouches for a peer that waits may be there again."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 ACTED = Counter("lrx_messages_acted", "Messages acted on", ["type", "result"])
 ATTEMPTS = Counter("lrx_delivery_attempts", "Attempts to deliver", ["result"])
@@ -56,7 +67,7 @@ class Worker:
     registry: Registry
     sender: Sender
     actor: Actor
-    _rechecked: datetime | None = None
+    _rechecked: dict[Peer, datetime] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _circuits: dict[str, Circuit] = field(default_factory=dict)
     _in_flight: dict[str, set[str]] = field(default_factory=dict)
@@ -195,12 +206,12 @@ class Worker:
         """
         return (await self.actor.gathered(octets))[0]
 
-    async def _recheck_peers(self) -> None:
-        """Walk every trusted peer's chain anew: accreditations end."""
-        for row in await self.store.read(peer_store.peers, state="trusted"):
-            if row.basis:
+    async def _recheck_peers(self, state: Peer) -> None:
+        """Walk the chains of all peers in `state` anew."""
+        for row in await self.store.read(peer_store.peers, state=state):
+            if row.basis or state == Peer.PENDING:
                 await self.store.write(
-                    peering.recheck,
+                    rechecking.recheck,
                     context=self.context,
                     peer=row.id,
                     checked=await self.actor.standing(row.did),
@@ -323,9 +334,10 @@ class Worker:
         await self.store.write(messages.prune, nonces_before=at - NONCE_LIFETIME, at=at)
         await self.store.write(forgetting.fulfil_due, context=self.context, at=at)
         await mail.deliver_due(self.store, self.context)
-        if self._rechecked is None or at - self._rechecked >= RECHECK_AFTER:
-            self._rechecked = at
-            await self._recheck_peers()
+        for state, pause in RECHECK_AFTER.items():
+            if at - self._rechecked.get(state, _NEVER) >= pause:
+                self._rechecked[state] = at
+                await self._recheck_peers(state)
         return False
 
 

@@ -217,23 +217,15 @@ def accept(
     row = peer_store.peer(connection, id=peer_id)
     if row is None:
         raise NotFoundError("no such peer")
-    terms = _terms(purposes, roles, at)
-    peer_store.set_peer(
-        connection,
-        id=peer_id,
-        state=states.Peer.TRUSTED,
-        roles=list(roles),
-        purposes=list(purposes),
-        terms=terms,
-        decided_at=at,
-    )
+    granted = trusted(purposes, roles, at)
+    peer_store.set_peer(connection, id=peer_id, **granted)
     _decision(
         connection,
         context,
         Peer(row.id, row.did),
         thread,
         "accepted",
-        terms,
+        granted["terms"],
         checked,
         at,
     )
@@ -313,40 +305,6 @@ def decide(
     )
 
 
-def recheck(
-    connection: Connection,
-    *,
-    context: NodeContext,
-    peer: str,
-    checked: Checked,
-    at: datetime,
-) -> None:
-    """Suspend a trusted peer whose chain of credentials no longer stands.
-
-    Nothing new is released to it; receipts, reports and recovery still flow. Who was
-    accepted by hand has no chain to lose.
-    """
-    row = peer_store.peer(connection, id=peer)
-    if row is None or row.state != states.Peer.TRUSTED or not row.basis:
-        return
-    if checked.complete:
-        peer_store.set_peer(connection, id=peer, basis=list(checked.basis))
-        return
-    reason = "; ".join(checked.reasons)
-    if checked.result != "invalid":
-        # Somebody could not be reached: said to the operator, held against nobody.
-        peer_store.set_peer(connection, id=peer, reason=reason)
-        return
-    peer_store.set_peer(connection, id=peer, state=states.Peer.SUSPENDED, reason=reason)
-    audit.append(
-        connection,
-        vault=context.vault,
-        kind="peer-decided",
-        event={"peer": peer, "decision": "suspended", "by": "node", "reason": reason},
-        at=at,
-    )
-
-
 def trust(
     connection: Connection, *, context: NodeContext, peer: str, by: str, at: datetime
 ) -> None:
@@ -406,13 +364,7 @@ def take_decision(
         accepted = body.decision in {"accepted", "limited"}
         if accepted and checked.complete:
             agreed = [p for p in asked if _is_agreed(p, body)]
-            changes |= {
-                "state": states.Peer.TRUSTED,
-                "roles": list(BOTH_ROLES),
-                "purposes": agreed,
-                "terms": _terms(agreed, BOTH_ROLES, at),
-                "decided_at": at,
-            }
+            changes |= trusted(agreed, BOTH_ROLES, at)
         elif accepted:
             changes |= {
                 "state": states.Peer.PENDING,
@@ -428,6 +380,19 @@ def take_decision(
         event={"peer": peer.id, "decision": body.decision},
         at=at,
     )
+
+
+def trusted(
+    purposes: Collection[str], roles: Collection[str], at: datetime
+) -> dict[str, Any]:
+    """Return what changes of a peer that is trusted for `purposes`."""
+    return {
+        "state": states.Peer.TRUSTED,
+        "roles": list(roles),
+        "purposes": list(purposes),
+        "terms": _terms(purposes, roles, at),
+        "decided_at": at,
+    }
 
 
 def _terms(

@@ -1,5 +1,7 @@
 """Who is trusted, for what, and who decides."""
 
+from datetime import timedelta
+
 import pytest
 from exchange_net import PURPOSE, A, B, R, about, running, until
 
@@ -280,3 +282,41 @@ async def test_two_that_introduce_themselves_to_each_other(tmp_path, caplog):
 
         assert await net.inbox_row(B, A, thread) == ("done", None)
         assert "acting failed" not in caplog.text
+
+
+async def test_what_waited_for_the_council_is_accepted_when_it_is_back(tmp_path):
+    """Nobody needs to act on a chain that could not be seen for a while."""
+    async with running(tmp_path, A, R) as net:
+        await net.stop("accreditor")
+        await net.write(
+            R, peering.introduce, did=net.did(A), purposes=(PURPOSE,), at=net.clock()
+        )
+        await until(lambda: net.is_in(A, R, "pending"))
+        assert (await row(net, A, R)).reason
+        await net.start("accreditor")
+        net.clock.ahead += timedelta(minutes=11)
+
+        await until(lambda: net.is_in(R, A, "trusted"))
+        found = await row(net, A, R)
+        assert (found.state, found.purposes, found.reason) == (
+            "trusted",
+            [PURPOSE],
+            None,
+        )
+        assert found.basis
+
+
+async def test_who_was_accepted_trusts_in_turn_when_the_council_is_back(tmp_path):
+    async with running(tmp_path, A, R) as net:
+        await net.stop("accreditor")
+        await net.write(
+            R, peering.introduce, did=net.did(A), purposes=(PURPOSE,), at=net.clock()
+        )
+        await until(lambda: net.is_in(A, R, "pending"))
+        await decide(net, A, R, "accepted", PURPOSE)
+        await until(lambda: net.is_in(R, A, "pending"))
+        await net.start("accreditor")
+        net.clock.ahead += timedelta(minutes=11)
+
+        await until(lambda: net.is_in(R, A, "trusted"))
+        assert (await row(net, R, A)).purposes == [PURPOSE]
