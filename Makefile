@@ -37,7 +37,7 @@ test-network: install
 	$(BIN)/pytest -m network --log-cli-level=INFO tests/network $(ARGS)
 
 test-browser: install
-	command -v chromium >/dev/null || apt-get install -y --no-install-recommends chromium fonts-noto-cjk
+	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/browser/requirements.txt
 	$(BIN)/pytest -m browser tests/browser $(ARGS)
 
