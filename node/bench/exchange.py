@@ -69,13 +69,16 @@ async def measure(count: int) -> list[Figure]:
                 return [next(pool) for _ in range(number)]
 
             await _round(authority, peer, take(count), 16)  # warm-up
+            before = await _spent(world, source)
             rounds = []
             for concurrency in concurrencies:
                 amount = max(count // 4, 20) if concurrency == 1 else count
                 rounds.append(await _round(authority, peer, take(amount), concurrency))
             best = rounds[-1].rate
             half = await _paced(authority, peer, take(count), max(best / 2, 1.0))
-            cost = await _cost(world, source, rounds)
+            after = await _spent(world, source)
+    done = sum(len(one.latencies) for one in (*rounds, half))
+    cost = {what: (after[what] - before[what]) / max(done, 1) for what in after}
     return _figures(rounds, half, cost)
 
 
@@ -202,22 +205,19 @@ class _Watch:
             await self._node.store.committed_after(seen)
 
 
-async def _cost(world: World, source: int, rounds: Sequence[Round]) -> dict[str, Any]:
-    """Return CPU and bytes per exchange, over everything the two nodes did."""
-    done = sum(len(r.latencies) for r in rounds)
+async def _spent(world: World, source: int) -> dict[str, float]:
+    """Return CPU milliseconds and bytes the two nodes have spent so far."""
     stat = Path(f"/proc/{source}/stat").read_text(encoding="ascii")
     fields = stat.rsplit(")", 1)[1].split()
     ticks = (int(fields[11]) + int(fields[12])) / 100
     own = resource.getrusage(resource.RUSAGE_SELF)
-    stored = 0
-    wire = 0
+    stored = wire = 0
     for key in ("university-a", "authority"):
         async with opened_at(world.settings[key]) as node:
             sizes = await node.store.read(figure_store.sizes)
         wire += sizes.wire
         stored += sizes.stored
     return {
-        "done": done,
         "source_cpu_ms": ticks * 1000,
         "own_cpu_ms": (own.ru_utime + own.ru_stime) * 1000,
         "wire": wire,
@@ -226,7 +226,7 @@ async def _cost(world: World, source: int, rounds: Sequence[Round]) -> dict[str,
 
 
 def _figures(
-    rounds: Sequence[Round], half: Round, cost: dict[str, Any]
+    rounds: Sequence[Round], half: Round, cost: dict[str, float]
 ) -> list[Figure]:
     conditions: dict[str, Any] = {
         "transport": "HTTP over TLS, loopback",
@@ -281,22 +281,12 @@ def _figures(
             "failed at half load", half.failed, "exchanges", 0, lower_is_better=True
         ),
     ]
-    per = max(cost["done"], 1)
-    both = {"of": "everything both nodes did, set-up and warm-up included"}
-    figures += [
-        Figure(
-            "CPU per exchange, source",
-            cost["source_cpu_ms"] / per,
-            "ms",
-            conditions=both,
-        ),
-        Figure(
-            "CPU per exchange, requester and load",
-            cost["own_cpu_ms"] / per,
-            "ms",
-            conditions=both,
-        ),
-        Figure("message bytes per exchange", cost["wire"] / per, "B", conditions=both),
-        Figure("stored bytes per exchange", cost["stored"] / per, "B", conditions=both),
-    ]
+    both = {"of": "both nodes over all rounds and half load, warm-up left out"}
+    for what, key, unit in (
+        ("CPU per exchange, source", "source_cpu_ms", "ms"),
+        ("CPU per exchange, requester and load", "own_cpu_ms", "ms"),
+        ("message bytes per exchange", "wire", "B"),
+        ("stored bytes per exchange", "stored", "B"),
+    ):
+        figures.append(Figure(what, cost[key], unit, conditions=both))
     return figures

@@ -17,6 +17,7 @@ from node.services.gathering import compose
 from node.services.importing import ImportFile
 from node.settings import Settings
 from node.store import credentials, learners
+from node.store import peers as peer_store
 from node.store.learners import StoredRecord
 from protocol.credentials.claims_paths import Path, expand, format_path
 from protocol.credentials.learner_record import LearnerRecord
@@ -36,7 +37,10 @@ switched off."""
 
 
 async def seed(settings: Settings, *, recipient: Did, count: int) -> list[str]:
-    """Add `count` learners, issue to each, return the code of a grant of each."""
+    """Add `count` learners, issue to each, return the code of a grant of each.
+
+    The recipient, a trusted peer by now, may ask as often as a measurement does.
+    """
     template = _template()
     codes: list[str] = []
     folder = config_folder() / "demo"
@@ -58,10 +62,16 @@ async def seed(settings: Settings, *, recipient: Did, count: int) -> list[str]:
                 recipient=recipient.scid or str(recipient),
                 at=node.context.clock(),
             )
+        await node.store.write(_without_limit, peer=recipient.scid or str(recipient))
         await node.store.write(
             issuing.publish_status_lists, context=node.context, at=node.context.clock()
         )
     return codes
+
+
+def _without_limit(connection: Connection, *, peer: str) -> None:
+    terms = {"max_queries_per_day": 1_000_000}
+    peer_store.set_peer(connection, id=peer, terms=terms)
 
 
 def _template() -> LearnerRecord:
