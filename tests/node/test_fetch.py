@@ -361,7 +361,7 @@ async def test_nobody_there():
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
-    fetcher = Fetcher(names={"out.test": f"127.0.0.1:{port}"})
-    with pytest.raises(FetchError, match="could not be reached"):
-        await fetcher.get(URL_, DOCUMENT)
-    await fetcher.close()
+        fetcher = Fetcher(names={"out.test": f"127.0.0.1:{port}"})
+        with pytest.raises(FetchError, match="could not be reached"):
+            await fetcher.get(URL_, DOCUMENT)
+        await fetcher.close()

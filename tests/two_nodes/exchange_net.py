@@ -1,7 +1,9 @@
 """Real nodes in this process, over TLS on loopback, and people to exchange about."""
 
 import asyncio
+import contextlib
 import json
+import os
 import secrets
 import socket
 import ssl
@@ -10,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -101,16 +104,22 @@ def by_grant(code: str) -> dict[str, Any]:
     return {"match": "grant", "grant": code}
 
 
+_NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS = cycle(range(20_000 + 3_000 * (_NUMBER % 4), 23_000 + 3_000 * (_NUMBER % 4)))
+"""Of this process, and below those the system hands to whoever calls out: a node that
+stops for a while must find its own again."""
+
+
 def free_ports(count: int) -> list[int]:
     """Return ports nobody listens on."""
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
+    found: list[int] = []
+    while len(found) < count:
+        port = next(_PORTS)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind(("127.0.0.1", port))
+            found.append(port)
+    return found
 
 
 def members(*keys: str) -> list[Any]:
