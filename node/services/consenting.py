@@ -150,27 +150,17 @@ def grant(
         NotFoundError: no such peer.
         UnexpectedMessageError: the login is too old, or the scope is empty.
     """
-    _check_login(login_at, at)
-    peer = _peer(connection, recipient)
-    terms = _terms(connection, recipient)
-    consent_id = _grant(
+    consent_id = give(
         connection,
-        context,
-        Decided(
-            *(
-                learner_id,
-                peer,
-                purpose,
-                scope,
-                not_after,
-                1,
-                terms,
-                language,
-                login_at,
-            ),
-            {},
-        ),
-        at,
+        context=context,
+        learner_id=learner_id,
+        recipient=recipient,
+        purpose=purpose,
+        scope=scope,
+        not_after=not_after,
+        language=language,
+        login_at=login_at,
+        at=at,
     )
     code = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH))
     consents.add_grant(
