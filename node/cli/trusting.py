@@ -1,7 +1,6 @@
 """`lrx accredit`: an accreditor or council says who is what, and takes it back."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,12 @@ from node.services import accrediting
 from node.store import statements
 from protocol.identity.dids import Did
 
-_KINDS: dict[str, Callable[..., bytes]] = {
-    "institution": accrediting.accredit_institution,
-    "authority": accrediting.recognise_authority,
-    "delegation": accrediting.delegate,
-}
-
 
 def add_parser(parser: ArgumentParser) -> None:
     """Describe the arguments of `lrx accredit`."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     state = actions.add_parser("issue", help="issue a statement about an organisation")
-    state.add_argument("kind", choices=_KINDS)
+    state.add_argument("kind", choices=accrediting.KINDS)
     state.add_argument("did", help="the organisation's DID")
     state.add_argument("--legal-name", required=True)
     state.add_argument("--country", required=True, help="ISO 3166-1 alpha-2")
@@ -50,9 +43,10 @@ async def issue(arguments: Namespace) -> int:
         raise UsageError("--until must lie after --since")
 
     def work(connection: Connection, node: Node, at: Any) -> bytes:
-        octets = _KINDS[arguments.kind](
+        octets = accrediting.state(
             connection,
             context=node.context,
+            kind=arguments.kind,
             subject=Did.parse(arguments.did),
             legal_name=arguments.legal_name,
             country=arguments.country,

@@ -7,7 +7,7 @@ the others reach it.
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -149,17 +149,15 @@ async def _accredit(world: World, at: datetime) -> None:
     agencies = _of(world.members, "accreditor")
     async with opened_at(world.settings[COUNCIL]) as node:
         for member in agencies:
-            statement = await _state(node, accrediting.delegate, member, world, at)
+            statement = await _state(node, "delegation", member, world, at)
             kept[member.key] = [statement]
         for member in _of(world.members, "authority"):
-            state = accrediting.recognise_authority
-            kept[member.key] = [await _state(node, state, member, world, at)]
+            kept[member.key] = [await _state(node, "authority", member, world, at)]
         await node.store.write(accrediting.publish, context=node.context, at=at)
     for number, agency in enumerate(agencies):
         async with opened_at(world.settings[agency.key]) as node:
             for member in _of(world.members, "university")[number :: len(agencies)]:
-                state = accrediting.accredit_institution
-                statement = await _state(node, state, member, world, at)
+                statement = await _state(node, "institution", member, world, at)
                 kept[member.key] = [*kept[agency.key], statement]
             await node.store.write(accrediting.publish, context=node.context, at=at)
     for key, statements in kept.items():
@@ -171,11 +169,12 @@ async def _accredit(world: World, at: datetime) -> None:
 
 
 async def _state(
-    node: Node, state: Callable[..., bytes], member: Member, world: World, at: datetime
+    node: Node, kind: str, member: Member, world: World, at: datetime
 ) -> bytes:
     return await node.store.write(
-        state,
+        accrediting.state,
         context=node.context,
+        kind=kind,
         subject=world.settings[member.key].did,
         legal_name=member.name["en"],
         country=member.country,

@@ -6,7 +6,7 @@ what").
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -30,74 +30,58 @@ REPUBLISH_AFTER = timedelta(days=1)
 Effective = tuple[date, date]
 """First and last day the statement is about."""
 
+KINDS: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "institution": trust.institution_accreditation,
+    "authority": trust.recognition_authority,
+    "delegation": trust.trust_anchor_delegation,
+}
+"""What can be stated of an organisation: that it is accredited, that it is a competent
+recognition authority, that it may accredit."""
 
-def delegate(
+
+def state(
     connection: Connection,
     *,
     context: NodeContext,
+    kind: str,
     subject: Did,
     legal_name: str,
     country: str,
     effective: Effective,
     at: datetime,
 ) -> bytes:
-    """State that `subject` may accredit in `country`."""
-    return _state(
-        connection,
-        context,
-        trust.trust_anchor_delegation,
-        subject,
-        legal_name,
-        country,
-        effective,
-        at,
+    """Make a statement of one of `KINDS` about `subject`, seated in `country`."""
+    index = statements.claim_index(connection)
+    unsecured = KINDS[kind](
+        issuer=context.did,
+        subject=subject,
+        legal_name=legal_name,
+        country=country,
+        effective=effective,
+        valid_from=at,
+        valid_until=at + STATEMENT_LIFETIME,
+        status=status_lists.entry(_list_url(context), index, PURPOSE),
     )
-
-
-def accredit_institution(
-    connection: Connection,
-    *,
-    context: NodeContext,
-    subject: Did,
-    legal_name: str,
-    country: str,
-    effective: Effective,
-    at: datetime,
-) -> bytes:
-    """State that the institution `subject` is accredited."""
-    return _state(
+    octets = jose.secure(
+        unsecured,
+        key=context.identity.eddsa,
+        kid=context.identity.eddsa_kid,
+        typ="vc+jwt",
+    ).encode()
+    id_ = secrets.token_hex(16)
+    type_ = unsecured["type"][-1]
+    statements.add(
         connection,
-        context,
-        trust.institution_accreditation,
-        subject,
-        legal_name,
-        country,
-        effective,
-        at,
+        issued=Statement(id_, str(subject), type_, octets, at, index, None),
     )
-
-
-def recognise_authority(
-    connection: Connection,
-    *,
-    context: NodeContext,
-    subject: Did,
-    legal_name: str,
-    country: str,
-    effective: Effective,
-    at: datetime,
-) -> bytes:
-    """State that `subject` is a competent recognition authority."""
-    return _state(
+    audit.append(
         connection,
-        context,
-        trust.recognition_authority,
-        subject,
-        legal_name,
-        country,
-        effective,
-        at,
+        vault=context.vault,
+        kind="statement-issued",
+        event={"statement": id_, "type": type_, "subject": str(subject)},
+        at=at,
     )
+    return octets
 
 
 def keep(
@@ -152,46 +136,3 @@ def publish(connection: Connection, *, context: NodeContext, at: datetime) -> bo
 
 def _list_url(context: NodeContext) -> str:
     return f"{context.settings.origin}/status/{statements.LIST}"
-
-
-def _state(
-    connection: Connection,
-    context: NodeContext,
-    build: Callable[..., dict[str, Any]],
-    subject: Did,
-    legal_name: str,
-    country: str,
-    effective: Effective,
-    at: datetime,
-) -> bytes:
-    index = statements.claim_index(connection)
-    unsecured = build(
-        issuer=context.did,
-        subject=subject,
-        legal_name=legal_name,
-        country=country,
-        effective=effective,
-        valid_from=at,
-        valid_until=at + STATEMENT_LIFETIME,
-        status=status_lists.entry(_list_url(context), index, PURPOSE),
-    )
-    octets = jose.secure(
-        unsecured,
-        key=context.identity.eddsa,
-        kid=context.identity.eddsa_kid,
-        typ="vc+jwt",
-    ).encode()
-    id_ = secrets.token_hex(16)
-    type_ = unsecured["type"][-1]
-    statements.add(
-        connection,
-        issued=Statement(id_, str(subject), type_, octets, at, index, None),
-    )
-    audit.append(
-        connection,
-        vault=context.vault,
-        kind="statement-issued",
-        event={"statement": id_, "type": type_, "subject": str(subject)},
-        at=at,
-    )
-    return octets
