@@ -5,7 +5,7 @@ unreadable.
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -166,12 +166,9 @@ def _report_elmo(octets: bytes, arguments: Namespace) -> int:
         }
         show({"overall": page.overall, "policy": policy, "findings": findings})
         return _EXIT[page.overall]
-    lang = language()
     for one in page.findings:
-        said = text_or(lang, f"finding.{one.name}.{one.result}", one.result)
-        say(f"{one.name}: {one.result}", f"    {said}", f"    {one.reason}")
-        say(*(f"      {line}" for line in one.evidence))
-    word = text_or(lang, f"verdict-word.{page.overall}", page.overall)
+        _say_finding(one.name, one.result, one.reason, one.evidence)
+    word = _word(page.overall)
     say(f"{word} (policy {policy}; an ELMO document judged by its XML signature)")
     if page.overall == "undetermined":
         say("anyone can make such a certificate: ask the issuer whether it is theirs")
@@ -200,13 +197,10 @@ def _report(
             }
         )
         return _EXIT[overall]
-    lang = language()
     for name, finding in findings.items():
-        said = text_or(lang, f"finding.{name}.{finding.result}", str(finding.result))
-        say(f"{name}: {finding.result}", f"    {said}", f"    {finding.reason}")
-        for what, value in finding.evidence.items():
-            say(f"      {what}: {value}")
-    word = text_or(lang, f"verdict-word.{overall}", overall)
+        evidence = [f"{what}: {value}" for what, value in finding.evidence.items()]
+        _say_finding(name, str(finding.result), finding.reason, evidence)
+    word = _word(overall)
     say(f"{word} (policy {policy}; from {ground.named})")
     if overall == "undetermined":
         say(*(f"missing: {missing}" for missing in verification.missing(policy)))
@@ -216,3 +210,15 @@ def _report(
             else "it is not in this archive: let that node verify the credential once"
         )
     return _EXIT[overall]
+
+
+def _say_finding(
+    name: str, result: str, reason: str | None, evidence: Iterable[str]
+) -> None:
+    said = text_or(language(), f"finding.{name}.{result}", result)
+    say(f"{name}: {result}", f"    {said}", f"    {reason}")
+    say(*(f"      {line}" for line in evidence))
+
+
+def _word(overall: str) -> str:
+    return text_or(language(), f"verdict-word.{overall}", overall)
