@@ -114,9 +114,15 @@ async def person(browser, world, origin, name=None, **options):  # noqa: F811
             at=world.clock(),
         )
         await page.goto(link.replace(world.context.settings.portal_origin, origin))
-        await page.click("main button")
+        await follow(page, "main button")
     await page.goto(f"{origin}/?lang={options.get('locale', 'ja')}")
     return page
+
+
+async def follow(page, selector):
+    """Click what leads to another page, and wait until that page is there."""
+    async with page.expect_navigation():
+        await page.click(selector)
 
 
 async def keep(page, name):
@@ -132,20 +138,20 @@ async def assert_fits(page):
 
 async def test_a_decision_on_a_phone(browser, world, origin):  # noqa: F811
     page = await person(browser, world, origin, "aiko", viewport=PHONE)
-    await page.click("text=内容を見る")
+    await follow(page, "text=内容を見る")
     await assert_fits(page)
     average = page.get_by_role("switch", name="GPA")
     assert await average.is_checked()
     await average.uncheck()
     await keep(page, "request-phone")
 
-    await page.click("text=承認して送る")
+    await follow(page, "text=承認して送る")
 
     assert "承認しました" in await page.inner_text("main")
     assert "GPA" not in await page.inner_text("main")
     await keep(page, "sent-phone")
-    await page.click("text=取り消す")
-    await page.click("main button")
+    await follow(page, "text=取り消す")
+    await follow(page, "main button")
     assert "取消済み" in await page.inner_text("main")
     assert page.complaints == []
 
@@ -228,7 +234,7 @@ async def test_a_verdict_fits_on_one_sheet(browser, world, origin, tmp_path):  #
         page = await person(browser, world, origin, locale=locale, viewport=DESK)
         await page.goto(f"{origin}/verify")
         await page.set_input_files("#file", file)
-        await page.click("main button")
+        await follow(page, "main button")
         await keep(page, f"verdict-{locale}")
 
         printed = await page.pdf(prefer_css_page_size=True, format="A4")
