@@ -27,7 +27,7 @@ from protocol.errors import (
 )
 from protocol.exchange.structured_fields import dictionary, values
 from protocol.identity.dids import DidUrl
-from protocol.identity.keys import SigningKey, VerificationKey
+from protocol.identity.keys import MESSAGE_ALGORITHMS, SigningKey, VerificationKey
 
 LABEL: Final = "lrx"
 TAG: Final = "lrx-1"
@@ -210,7 +210,7 @@ def verify(signed: SignedParts, key: VerificationKey | None, body: bytes) -> Non
         SignatureError: no key, another signer, or another body.
     """
     good = (key or _DUMMY_KEY).verify(signed.signature, signed.base)
-    if key is None or not good:
+    if key is None or not good or key.algorithm not in MESSAGE_ALGORITHMS:
         raise SignatureError("the signature does not verify")
     if signed.digest is None:
         if body:

@@ -1,9 +1,9 @@
 """Keys: what can sign bytes, what can verify a signature, what can be encrypted to.
 
-Ed25519 (`EdDSA`) and P-256 (`ES256`) sign; X25519 agrees on a secret. Keys come and go
-as JWK and as Multikey (Controlled Identifiers v1.0, section "Multikey"). The algorithm
-is a property of the key and never read from a message: a signer who could name the
-algorithm could pick the weakest.
+Ed25519 (`EdDSA`), P-256 (`ES256`) and P-384 (`ES384`) sign; X25519 agrees on a secret.
+Keys come and go as JWK and as Multikey (Controlled Identifiers v1.0, section
+"Multikey"). The algorithm is a property of the key and never read from a message: a
+signer who could name the algorithm could pick the weakest.
 
 A key in an HSM fits `SigningKey` as well as one in memory. Where keys are kept is for
 the node; nothing here reads or writes a file.
@@ -13,11 +13,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, Self, get_args
+from typing import Any, Literal, NamedTuple, Protocol, Self, get_args
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils, x25519
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from protocol.errors import MalformedValueError
@@ -28,17 +28,40 @@ from protocol.identity.multibase import (
     from_multibase,
 )
 
-Algorithm = Literal["EdDSA", "ES256"]
+Algorithm = Literal["EdDSA", "ES256", "ES384"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+MESSAGE_ALGORITHMS: frozenset[Algorithm] = frozenset({"EdDSA", "ES256"})
+"""Of the keys that nodes sign messages with (LRX 1.0, section "Keys")."""
 
-_ED25519 = b"\xed\x01"
-_P256 = b"\x80\x24"
 _X25519 = b"\xec\x01"
-"""Multicodec prefixes of public keys, as unsigned varints."""
-
 _SCALAR = 32
-"""Bytes of a coordinate, of half a signature and of a private key, for all curves."""
-_SIGNATURE = 2 * _SCALAR
+"""Bytes of a coordinate and of a private key of Curve25519."""
+
+
+class _Shape(NamedTuple):
+    """How keys and signatures of one algorithm are written."""
+
+    curve: str
+    """As in `crv` of a JWK."""
+    scalar: int
+    """Bytes of a coordinate, of half a signature and of a private key."""
+    public: bytes
+    """Multicodec prefix of a public key, as an unsigned varint."""
+    private: bytes
+    """Multicodec prefix of a private key."""
+
+
+_SHAPES: Mapping[Algorithm, _Shape] = {
+    "EdDSA": _Shape("Ed25519", 32, b"\xed\x01", b"\x80\x26"),
+    "ES256": _Shape("P-256", 32, b"\x80\x24", b"\x86\x26"),
+    "ES384": _Shape("P-384", 48, b"\x81\x24", b"\x87\x26"),
+}
+_CURVES: Mapping[Algorithm, tuple[ec.EllipticCurve, HashAlgorithm]] = {
+    "ES256": (ec.SECP256R1(), SHA256()),
+    "ES384": (ec.SECP384R1(), SHA384()),
+}
+"""The curve and the hash of each algorithm that is ECDSA."""
+_P384_BITS = 384
 
 _FIELD = 2**255 - 19
 _SMALL_ORDER = frozenset(
@@ -63,7 +86,7 @@ class VerificationKey:
 
     algorithm: Algorithm
     raw: bytes
-    """32 bytes for Ed25519, 33 (a compressed point) for P-256."""
+    """32 bytes for Ed25519; a compressed point of 33 for P-256, of 49 for P-384."""
     _key: _PublicKey = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -80,16 +103,14 @@ class VerificationKey:
         """Read a `publicKeyMultibase` value.
 
         Raises:
-            MalformedValueError: not multibase, not Ed25519 or P-256, or no point of
-                the curve.
+            MalformedValueError: not multibase, of another kind, or no point of the
+                curve.
         """
         octets = from_multibase(text)
-        match octets[:2]:
-            case b"\xed\x01":
-                return cls("EdDSA", octets[2:])
-            case b"\x80\x24":
-                return cls("ES256", octets[2:])
-        raise MalformedValueError("a Multikey that is neither Ed25519 nor P-256")
+        for algorithm, shape in _SHAPES.items():
+            if octets.startswith(shape.public):
+                return cls(algorithm, octets[len(shape.public) :])
+        raise MalformedValueError(f"a Multikey of none of {_names()}")
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, Any]) -> Self:
@@ -105,47 +126,57 @@ class VerificationKey:
             raise MalformedValueError("a JWK that is not for signatures")
         match (jwk.get("kty"), jwk.get("crv"), jwk.get("alg")):
             case ("OKP", "Ed25519", None | "EdDSA" | "Ed25519"):
-                return cls("EdDSA", _coordinate(jwk, "x"))
+                return cls("EdDSA", _coordinate(jwk, "x", _SCALAR))
             case ("EC", "P-256", None | "ES256"):
-                x, y = _coordinate(jwk, "x"), _coordinate(jwk, "y")
-                key = cls("ES256", bytes([2 + y[-1] % 2]) + x)
-                if key.jwk()["y"] != jwk["y"]:
-                    raise MalformedValueError("a JWK whose point is not on P-256")
-                return key
-        raise MalformedValueError("a JWK that is neither Ed25519 nor P-256")
+                return cls._of_point("ES256", jwk)
+            case ("EC", "P-384", None | "ES384"):
+                return cls._of_point("ES384", jwk)
+        raise MalformedValueError(f"a JWK of none of {_names()}")
+
+    @classmethod
+    def _of_point(cls, algorithm: Algorithm, jwk: Mapping[str, Any]) -> Self:
+        size = _SHAPES[algorithm].scalar
+        x, y = _coordinate(jwk, "x", size), _coordinate(jwk, "y", size)
+        key = cls(algorithm, bytes([2 + y[-1] % 2]) + x)
+        if key.jwk()["y"] != jwk["y"]:
+            raise MalformedValueError(f"a JWK whose point is not on {jwk['crv']}")
+        return key
 
     def verify(self, signature: bytes, data: bytes) -> bool:
-        """Tell whether `signature` (64 bytes; ES256 as r and s) is over `data`."""
-        if len(signature) != _SIGNATURE:
+        """Tell whether `signature` is over `data`.
+
+        It has 64 bytes, or r and s of ECDSA in 64 (ES256) or 96 (ES384).
+        """
+        size = _SHAPES[self.algorithm].scalar
+        if len(signature) != 2 * size:
             return False
         try:
             if isinstance(self._key, ed25519.Ed25519PublicKey):
                 self._key.verify(signature, data)
             else:
-                r = int.from_bytes(signature[:_SCALAR])
-                s = int.from_bytes(signature[_SCALAR:])
+                r = int.from_bytes(signature[:size])
+                s = int.from_bytes(signature[size:])
                 der = utils.encode_dss_signature(r, s)
-                self._key.verify(der, data, ec.ECDSA(SHA256()))
+                self._key.verify(der, data, ec.ECDSA(_CURVES[self.algorithm][1]))
         except InvalidSignature:
             return False
         return True
 
     def multikey(self) -> str:
         """Return the `publicKeyMultibase` value, in base58btc."""
-        prefix = _ED25519 if self.algorithm == "EdDSA" else _P256
-        return "z" + as_base58btc(prefix + self.raw)
+        return "z" + as_base58btc(_SHAPES[self.algorithm].public + self.raw)
 
     def jwk(self) -> dict[str, str]:
         """Return the public JWK, with the members its thumbprint covers."""
         if isinstance(self._key, ed25519.Ed25519PublicKey):
             return {"kty": "OKP", "crv": "Ed25519", "x": as_base64url(self.raw)}
         numbers = self._key.public_numbers()
-        x, y = numbers.x.to_bytes(_SCALAR), numbers.y.to_bytes(_SCALAR)
+        shape = _SHAPES[self.algorithm]
         return {
             "kty": "EC",
-            "crv": "P-256",
-            "x": as_base64url(x),
-            "y": as_base64url(y),
+            "crv": shape.curve,
+            "x": as_base64url(numbers.x.to_bytes(shape.scalar)),
+            "y": as_base64url(numbers.y.to_bytes(shape.scalar)),
         }
 
     def thumbprint(self) -> str:
@@ -167,7 +198,7 @@ class SigningKey(Protocol):
         ...
 
     def sign(self, data: bytes) -> bytes:
-        """Sign `data`; 64 bytes, ES256 as r and s."""
+        """Sign `data`; 64 bytes, or r and s in 64 (ES256) or 96 (ES384)."""
         ...
 
 
@@ -184,7 +215,7 @@ class LocalSigningKey:
         """Make a new key."""
         if algorithm == "EdDSA":
             return cls._of(ed25519.Ed25519PrivateKey.generate())
-        return cls._of(ec.generate_private_key(ec.SECP256R1()))
+        return cls._of(ec.generate_private_key(_CURVES[algorithm][0]))
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, Any]) -> Self:
@@ -196,14 +227,33 @@ class LocalSigningKey:
         """
         public = {name: value for name, value in jwk.items() if name != "d"}
         expected = VerificationKey.from_jwk(public)
-        secret = _coordinate(jwk, "d")
-        try:
-            key = cls._of(_load_private(expected.algorithm, secret))
-        except ValueError as error:
-            raise MalformedValueError("a JWK whose private part is no key") from error
+        secret = _coordinate(jwk, "d", _SHAPES[expected.algorithm].scalar)
+        key = cls._of_secret(expected.algorithm, secret)
         if key.verification_key != expected:
             raise MalformedValueError("a JWK whose halves do not belong together")
         return key
+
+    @classmethod
+    def from_multikey(cls, text: str) -> Self:
+        """Read a `secretKeyMultibase` value.
+
+        Raises:
+            MalformedValueError: not multibase, of another kind, or no private key.
+        """
+        octets = from_multibase(text)
+        for algorithm, shape in _SHAPES.items():
+            if octets.startswith(shape.private):
+                secret = octets[len(shape.private) :]
+                if len(secret) == shape.scalar:
+                    return cls._of_secret(algorithm, secret)
+        raise MalformedValueError(f"a private Multikey of none of {_names()}")
+
+    @classmethod
+    def _of_secret(cls, algorithm: Algorithm, secret: bytes) -> Self:
+        try:
+            return cls._of(_load_private(algorithm, secret))
+        except ValueError as error:
+            raise MalformedValueError("a private part that is no key") from error
 
     @classmethod
     def _of(cls, key: _PrivateKey) -> Self:
@@ -213,23 +263,26 @@ class LocalSigningKey:
             point = key.public_key().public_bytes(
                 Encoding.X962, PublicFormat.CompressedPoint
             )
-            public = VerificationKey("ES256", point)
+            algorithm: Algorithm = "ES384" if key.key_size == _P384_BITS else "ES256"
+            public = VerificationKey(algorithm, point)
         return cls(public.algorithm, public, key)
 
     def sign(self, data: bytes) -> bytes:
-        """Sign `data`; 64 bytes, ES256 as r and s."""
+        """Sign `data`; 64 bytes, or r and s in 64 (ES256) or 96 (ES384)."""
         if isinstance(self._key, ed25519.Ed25519PrivateKey):
             return self._key.sign(data)
-        der = self._key.sign(data, ec.ECDSA(SHA256()))
+        der = self._key.sign(data, ec.ECDSA(_CURVES[self.algorithm][1]))
         r, s = utils.decode_dss_signature(der)
-        return r.to_bytes(_SCALAR) + s.to_bytes(_SCALAR)
+        size = _SHAPES[self.algorithm].scalar
+        return r.to_bytes(size) + s.to_bytes(size)
 
     def private_jwk(self) -> dict[str, str]:
         """Return the JWK with its private part."""
         if isinstance(self._key, ed25519.Ed25519PrivateKey):
             secret = self._key.private_bytes_raw()
         else:
-            secret = self._key.private_numbers().private_value.to_bytes(_SCALAR)
+            size = _SHAPES[self.algorithm].scalar
+            secret = self._key.private_numbers().private_value.to_bytes(size)
         return self.verification_key.jwk() | {"d": as_base64url(secret)}
 
 
@@ -270,7 +323,7 @@ class EncryptionKey:
             raise MalformedValueError("a JWK that is not for encryption")
         if (jwk.get("kty"), jwk.get("crv")) != ("OKP", "X25519"):
             raise MalformedValueError("a JWK that is not X25519")
-        return cls(_coordinate(jwk, "x"))
+        return cls(_coordinate(jwk, "x", _SCALAR))
 
     def multikey(self) -> str:
         """Return the `publicKeyMultibase` value, in base58btc."""
@@ -307,7 +360,7 @@ class DecryptionKey:
         """
         public = {name: value for name, value in jwk.items() if name != "d"}
         expected = EncryptionKey.from_jwk(public)
-        secret = _coordinate(jwk, "d")
+        secret = _coordinate(jwk, "d", _SCALAR)
         key = cls._of(x25519.X25519PrivateKey.from_private_bytes(secret))
         if key.encryption_key != expected:
             raise MalformedValueError("a JWK whose halves do not belong together")
@@ -337,10 +390,11 @@ class DecryptionKey:
 
 
 def _load(algorithm: Algorithm, raw: bytes) -> _PublicKey:
-    if algorithm == "ES256":
-        if len(raw) != 1 + _SCALAR:
+    if algorithm in _CURVES:
+        if len(raw) != 1 + _SHAPES[algorithm].scalar:
             raise ValueError("a compressed point is expected")
-        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), raw)
+        curve = _CURVES[algorithm][0]
+        return ec.EllipticCurvePublicKey.from_encoded_point(curve, raw)
     second = int.from_bytes(raw, "little") & (2**255 - 1)
     if second >= _FIELD or second in _SMALL_ORDER:
         raise ValueError("a point of small order, or one with two spellings")
@@ -348,19 +402,23 @@ def _load(algorithm: Algorithm, raw: bytes) -> _PublicKey:
 
 
 def _load_private(algorithm: Algorithm, secret: bytes) -> _PrivateKey:
-    if algorithm == "ES256":
-        return ec.derive_private_key(int.from_bytes(secret), ec.SECP256R1())
+    if algorithm in _CURVES:
+        return ec.derive_private_key(int.from_bytes(secret), _CURVES[algorithm][0])
     return ed25519.Ed25519PrivateKey.from_private_bytes(secret)
 
 
-def _coordinate(jwk: Mapping[str, Any], name: str) -> bytes:
+def _coordinate(jwk: Mapping[str, Any], name: str, size: int) -> bytes:
     value = jwk.get(name)
     if not isinstance(value, str):
         raise MalformedValueError(f"a JWK without the member {name}")
     octets = from_base64url(value)
-    if len(octets) != _SCALAR:
-        raise MalformedValueError(f"a JWK whose member {name} is not {_SCALAR} bytes")
+    if len(octets) != size:
+        raise MalformedValueError(f"a JWK whose member {name} is not {size} bytes")
     return octets
+
+
+def _names() -> str:
+    return ", ".join(shape.curve for shape in _SHAPES.values())
 
 
 def _thumbprint(jwk: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ from protocol.identity.dids import (
     node_document,
     resolve_offline,
 )
-from protocol.identity.keys import DecryptionKey, LocalSigningKey
+from protocol.identity.keys import ALGORITHMS, DecryptionKey, LocalSigningKey
 from protocol.identity.multibase import as_base64url
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "did-key"
@@ -463,8 +463,8 @@ def test_the_published_ed25519_did_keys_expand(did):
 
 
 @pytest.mark.parametrize("did", list(published("nist-curves")))
-def test_the_published_p256_did_keys_expand_and_others_are_refused(did):
-    if not did.startswith("did:key:zDn"):
+def test_the_published_nist_did_keys_expand_but_for_p521(did):
+    if not did.startswith(("did:key:zDn", "did:key:z82")):
         with pytest.raises(DidError):
             resolve_offline(Did(did))
         return
@@ -488,6 +488,16 @@ def test_the_published_x25519_did_keys_expand(did):
 def jwk_did(value):
     octets = value if isinstance(value, bytes) else json.dumps(value).encode()
     return Did("did:jwk:" + as_base64url(octets))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_did_jwk_of_each_kind_of_key_expands(algorithm):
+    key = LocalSigningKey.generate(algorithm).verification_key
+    did = jwk_did(key.jwk())
+
+    document = resolve_offline(did)
+
+    assert document.key_for(f"{did}#0", "assertionMethod") == key
 
 
 def test_the_did_jwk_of_the_method_specification_expands():

@@ -525,6 +525,17 @@ def test_an_unknown_caller_gets_the_answer_of_a_bad_signature():
     assert str(unknown.value) == str(bad.value)
 
 
+def test_a_key_of_p384_signs_no_messages():
+    signed = read_request(REQUEST, forge(components()))
+    key = LocalSigningKey.generate("ES384")
+    with pytest.raises(SignatureError):
+        verify(
+            replace(signed, signature=key.sign(signed.base)),
+            key.verification_key,
+            REQUEST.body,
+        )
+
+
 def test_a20_a_key_of_another_algorithm_does_not_verify():
     other = LocalSigningKey.generate("ES256")
     refused(forge(components(), key=other))

@@ -25,8 +25,16 @@ from protocol.identity.multibase import (
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "did-key"
 KEYS = {algorithm: LocalSigningKey.generate(algorithm) for algorithm in ALGORITHMS}
-ED25519, P256 = (KEYS[algorithm].verification_key.jwk() for algorithm in ALGORITHMS)
+ED25519, P256, P384 = (
+    KEYS[algorithm].verification_key.jwk() for algorithm in ALGORITHMS
+)
+LENGTHS = {"EdDSA": 64, "ES256": 64, "ES384": 96}
 X25519 = DecryptionKey.generate().encryption_key.jwk()
+SUITE_KEYS = {
+    "p256": json.loads((VECTORS.parent / "vc-di-ecdsa/p256KeyPair.json").read_text()),
+    "p384": json.loads((VECTORS.parent / "vc-di-ecdsa/p384KeyPair.json").read_text()),
+    "ed25519": json.loads((VECTORS.parent / "vc-di-eddsa/keyPair.json").read_text()),
+}
 RFC_8037 = {
     "kty": "OKP",
     "crv": "Ed25519",
@@ -41,7 +49,7 @@ BOTH = pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
 def test_a_signature_verifies_under_its_own_key_and_over_its_own_data(key, data):
     signature = key.sign(data)
 
-    assert len(signature) == 64
+    assert len(signature) == LENGTHS[key.algorithm]
     assert key.verification_key.verify(signature, data)
     assert not key.verification_key.verify(signature, data + b"\0")
     for other in ALGORITHMS:
@@ -51,7 +59,8 @@ def test_a_signature_verifies_under_its_own_key_and_over_its_own_data(key, data)
 
 @BOTH
 @pytest.mark.parametrize(
-    "signature", [b"", bytes(63), bytes(64), bytes(65), b"\xff" * 64]
+    "signature",
+    [b"", bytes(63), bytes(64), bytes(65), b"\xff" * 64, bytes(96), b"\xff" * 96],
 )
 def test_what_is_no_signature_does_not_verify(key, signature):
     assert not key.verification_key.verify(signature, b"data")
@@ -60,7 +69,7 @@ def test_what_is_no_signature_does_not_verify(key, signature):
 @BOTH
 def test_a_signature_with_a_bit_changed_does_not_verify(key):
     signature = key.sign(b"data")
-    for place in range(64):
+    for place in range(len(signature)):
         changed = bytearray(signature)
         changed[place] ^= 1
         assert not key.verification_key.verify(bytes(changed), b"data")
@@ -148,6 +157,7 @@ def test_encryption_keys_survive_as_jwk_and_as_multikey():
 def test_the_multikey_prefixes_are_those_of_the_registry():
     assert KEYS["EdDSA"].verification_key.multikey().startswith("z6Mk")
     assert KEYS["ES256"].verification_key.multikey().startswith("zDn")
+    assert KEYS["ES384"].verification_key.multikey().startswith("z82")
     assert DecryptionKey.generate().encryption_key.multikey().startswith("z6LS")
 
 
@@ -221,6 +231,14 @@ def test_what_is_no_compressed_point_is_no_p256_key(raw):
         VerificationKey("ES256", raw)
 
 
+@pytest.mark.parametrize(
+    "raw", [b"", bytes(49), b"\x02" + b"\xff" * 48, KEYS["ES256"].verification_key.raw]
+)
+def test_what_is_no_compressed_point_is_no_p384_key(raw):
+    with pytest.raises(MalformedValueError):
+        VerificationKey("ES384", raw)
+
+
 def test_an_encryption_key_has_32_bytes():
     with pytest.raises(MalformedValueError):
         EncryptionKey(bytes(31))
@@ -252,6 +270,11 @@ def test_a_point_of_small_order_agrees_on_nothing(second):
         P256 | {"y": P256["x"]},
         P256 | {"x": as_base64url(b"\xff" * 32)},
         {name: P256[name] for name in ("kty", "crv", "x")},
+        P384 | {"alg": "ES256"},
+        P384 | {"crv": "P-256"},
+        P384 | {"crv": "P-521"},
+        P384 | {"y": P384["x"]},
+        P384 | {"x": P256["x"]},
         {"kty": "oct", "k": "AAAA"},
         {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
     ],
@@ -291,6 +314,8 @@ def test_another_jwk_is_no_encryption_key(jwk):
         ED25519 | {"d": "AAAA"},
         P256 | {"d": as_base64url(b"\xff" * 32)},
         P256 | {"d": as_base64url(bytes(32))},
+        P384 | {"d": as_base64url(b"\xff" * 48)},
+        P384 | {"d": KEYS["ES256"].private_jwk()["d"]},
         X25519 | {"d": X25519["x"]},
     ],
 )
@@ -342,17 +367,37 @@ def published(name):
     return json.loads((VECTORS / f"{name}.json").read_text())
 
 
-def test_the_published_p256_keys_have_their_multikeys():
+@pytest.mark.parametrize(("curve", "count"), [("P-256", 2), ("P-384", 2)])
+def test_the_published_nist_keys_have_their_multikeys(curve, count):
     found = 0
     for did, vector in published("nist-curves").items():
         jwk = vector["verificationMethod"].get("publicKeyJwk")
-        if jwk is None or jwk["crv"] != "P-256":
+        if jwk is None or jwk["crv"] != curve:
             continue
         found += 1
         key = LocalSigningKey.from_jwk(vector["verificationMethod"]["privateKeyJwk"])
         assert f"did:key:{key.verification_key.multikey()}" == did
         assert VerificationKey.from_multikey(did[8:]).jwk() == jwk
-    assert found == 2
+    assert found == count
+
+
+@pytest.mark.parametrize("name", ["p256", "p384", "ed25519"])
+def test_the_published_private_multikeys_have_their_public_halves(name):
+    pair = SUITE_KEYS[name]
+
+    secret = pair.get("secretKeyMultibase") or pair["privateKeyMultibase"]
+    key = LocalSigningKey.from_multikey(secret)
+
+    assert key.verification_key.multikey() == pair["publicKeyMultibase"]
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [b"", b"\x80\x26" + bytes(31), b"\x86\x26" + bytes(32), b"\x87\x26" + bytes(32)],
+)
+def test_what_is_no_private_multikey_is_refused(octets):
+    with pytest.raises(MalformedValueError):
+        LocalSigningKey.from_multikey("z" + as_base58btc(octets))
 
 
 def published_point(method):
