@@ -232,7 +232,7 @@ def test_what_is_no_compressed_point_is_no_p256_key(raw):
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", bytes(49), b"\x02" + b"\xff" * 48, KEYS["ES256"].verification_key.raw]
+    "raw", [b"", bytes(49), b"\x02" + b"\xff" * 48, b"\x02" + bytes(31) + b"\x05"]
 )
 def test_what_is_no_compressed_point_is_no_p384_key(raw):
     with pytest.raises(MalformedValueError):
