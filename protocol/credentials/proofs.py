@@ -17,7 +17,7 @@ from protocol.identity.keys import VerificationKey
 from protocol.identity.multibase import as_base64url, from_base64url
 from protocol.linked_data.jcs import canonical, parse_strict
 from protocol.securing import data_integrity, jose, legacy, sd_jwt
-from protocol.securing.data_integrity import CRYPTOSUITE, MAXIMUM_PROOFS
+from protocol.securing.data_integrity import MAXIMUM_PROOFS, SUITES
 
 VC_JWT = "vc+jwt"
 PURPOSE = "assertionMethod"
@@ -37,7 +37,7 @@ class StatedProof:
     """A proof that was read; nothing is verified yet."""
 
     mechanism: str
-    """`eddsa-jcs-2022`, `vc+jwt`, `dc+sd-jwt`, or the name of another one."""
+    """A cryptosuite, `vc+jwt`, `dc+sd-jwt`, or the name of another mechanism."""
     verification_method: DidUrl | None = None
     signed_at: datetime | None = None
     expires: datetime | None = None
@@ -136,31 +136,39 @@ def _proof(document: Mapping[str, Any], proofs: list[Any], stated: Any) -> State
         fault = "a proof chain with a loop or a gap"
     if fault:
         return StatedProof(name, url, fault=fault)
-    return _named(name, {**document, "proof": stated}, url)
+    return _named(name, document, stated, url)
 
 
-def _named(name: str, alone: Mapping[str, Any], url: DidUrl | None) -> StatedProof:
-    if "previousProof" in alone["proof"]:
+def _named(
+    name: str,
+    document: Mapping[str, Any],
+    stated: Mapping[str, Any],
+    url: DidUrl | None,
+) -> StatedProof:
+    if name in SUITES:
+        return _readable(document, stated, url)
+    if "previousProof" in stated:
         return StatedProof(f"{name} in a proof chain", url, unsupported=True)
-    if name == CRYPTOSUITE:
-        return _readable(alone, url)
     if name in LINKED_DATA_SUITES:
-        return _for_others(name, alone, url)
+        return _for_others(name, {**document, "proof": stated}, url)
     return StatedProof(name, url, unsupported=True)
 
 
-def _readable(alone: Mapping[str, Any], url: DidUrl | None) -> StatedProof:
-    """Read the one proof of a document as this node's own cryptosuite demands it."""
+def _readable(
+    document: Mapping[str, Any], stated: Mapping[str, Any], url: DidUrl | None
+) -> StatedProof:
+    """Read a proof with one of this node's own cryptosuites."""
     try:
-        read = data_integrity.proof_of(alone)
+        read = data_integrity.read(stated)
+        signed = data_integrity.what_is_signed(document, stated)
     except SecuringError as error:
-        return StatedProof(CRYPTOSUITE, url, fault=str(error))
+        return StatedProof(str(stated["cryptosuite"]), url, fault=str(error))
     return StatedProof(
-        CRYPTOSUITE,
+        read.cryptosuite,
         read.verification_method,
         _aware(read.created),
         _aware(read.expires),
-        verify=partial(data_integrity.verify, alone),
+        verify=partial(data_integrity.is_by, read, signed),
     )
 
 

@@ -1,14 +1,18 @@
-"""Data Integrity proofs with the cryptosuite `eddsa-jcs-2022`.
+"""Data Integrity proofs with the cryptosuites `eddsa-jcs-2022` and `ecdsa-jcs-2019`.
 
 The document and the proof's own options are each brought to canonical JSON and hashed;
 the two hashes are signed. The order of members and the blanks between them may change
-on the way, a value may not.
+on the way, a value may not. The hash goes with the key: SHA-384 for P-384, else
+SHA-256. Several proofs stand side by side (a proof set), or one is over others before
+it, which it names in `previousProof` (a proof chain).
 
-Implements Data Integrity EdDSA Cryptosuites v1.0, section "eddsa-jcs-2022", with one
-check made stricter: a proof's `@context`, where it has one, must equal the document's.
-The specification lets a document have further contexts after the signed ones, which
-anyone could add. Whose key it is, what it may be used for and whether the document is
-still current are not asked here.
+Implements Verifiable Credential Data Integrity 1.0, sections "Add Proof Set/Chain" and
+"Verify Proof Sets and Chains", Data Integrity EdDSA Cryptosuites v1.0, section
+"eddsa-jcs-2022", and Data Integrity ECDSA Cryptosuites v1.0, section "ecdsa-jcs-2019",
+with one check made stricter: a proof's `@context`, where it has one, must equal the
+document's. The specification lets a document have further contexts after the signed
+ones, which anyone could add. Whose key it is, what it may be used for and whether the
+document is still current are not asked here.
 """
 
 import hashlib
@@ -16,15 +20,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from protocol.errors import DidError, MalformedValueError, SecuringError
 from protocol.identity.dids import DidUrl
-from protocol.identity.keys import SigningKey, VerificationKey
+from protocol.identity.keys import Algorithm, SigningKey, VerificationKey
 from protocol.identity.multibase import as_base58btc, from_base58btc
 from protocol.linked_data.jcs import canonical
 
-CRYPTOSUITE = "eddsa-jcs-2022"
+TYPE = "DataIntegrityProof"
+EDDSA_JCS = "eddsa-jcs-2022"
+ECDSA_JCS = "ecdsa-jcs-2019"
+SUITES: Mapping[str, frozenset[Algorithm]] = {
+    EDDSA_JCS: frozenset({"EdDSA"}),
+    ECDSA_JCS: frozenset({"ES256", "ES384"}),
+}
+"""Each cryptosuite, and the algorithms whose keys it takes."""
 MAXIMUM_PROOFS = 4
 """Proofs in one document."""
 
@@ -32,12 +44,14 @@ _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
 _TEXTS = ("verificationMethod", "proofPurpose", "proofValue")
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """An `eddsa-jcs-2022` proof that could be read; nothing is verified yet."""
+    """A Data Integrity proof that could be read; nothing is verified yet."""
 
+    cryptosuite: str
     verification_method: DidUrl
     purpose: str
     created: datetime | None
@@ -54,32 +68,88 @@ def secure(
     verification_method: DidUrl,
     at: datetime,
     purpose: str = "assertionMethod",
+    more: Mapping[str, Any] = _NO_OPTIONS,
 ) -> dict[str, Any]:
     """Return `document` with a proof, created at `at`, to whole seconds.
 
+    The cryptosuite follows from the key. `more` are further members of the proof, such
+    as `id`, `expires`, `domain` and `challenge`.
+
     Raises:
         MalformedValueError: the document has no canonical form.
+        ValueError: the document is secured already.
     """
-    if key.algorithm != "EdDSA" or "proof" in document:
-        raise ValueError(
-            f"{CRYPTOSUITE} takes an Ed25519 key and an unsecured document"
-        )
-    options = {
-        "type": "DataIntegrityProof",
-        "cryptosuite": CRYPTOSUITE,
-        "created": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "verificationMethod": str(verification_method),
-        "proofPurpose": purpose,
+    if "proof" in document:
+        raise ValueError("an unsecured document is expected; a proof is added by `add`")
+    return {
+        **document,
+        "proof": _make(document, key, verification_method, at, purpose, more),
     }
-    if "@context" in document:
-        options["@context"] = document["@context"]
-    signature = key.sign(_digests(options, document))
-    value = {"proofValue": "z" + as_base58btc(signature)}
-    return {**document, "proof": options | value}
 
 
-def proof_of(document: Mapping[str, Any]) -> Proof:
-    """Return the one `eddsa-jcs-2022` proof of `document`.
+def add(
+    document: Mapping[str, Any],
+    *,
+    key: SigningKey,
+    verification_method: DidUrl,
+    at: datetime,
+    purpose: str = "assertionMethod",
+    more: Mapping[str, Any] = _NO_OPTIONS,
+) -> dict[str, Any]:
+    """Return a secured `document` with one more proof, otherwise as `secure`.
+
+    With `previousProof` among `more` the proof is over those it names, too.
+
+    Raises:
+        MalformedValueError: the document has no canonical form.
+        SecuringError: more than `MAXIMUM_PROOFS`, or `previousProof` names none of
+            the proofs there are.
+    """
+    proofs = stated_proofs(document)
+    if len(proofs) >= MAXIMUM_PROOFS:
+        raise SecuringError(f"there are {MAXIMUM_PROOFS} proofs already")
+    signed = what_is_signed(document, more)
+    made = _make(signed, key, verification_method, at, purpose, more)
+    return {**document, "proof": [*proofs, made]}
+
+
+def stated_proofs(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return whatever stands in `proof`, as a list.
+
+    Raises:
+        SecuringError: none, more than `MAXIMUM_PROOFS`, or one that is no object.
+    """
+    stated = document.get("proof")
+    proofs: list[Any] = stated if isinstance(stated, list) else [stated]
+    if not 0 < len(proofs) <= MAXIMUM_PROOFS or not all(
+        isinstance(proof, dict) for proof in proofs
+    ):
+        raise SecuringError(f"one to {MAXIMUM_PROOFS} proofs are expected")
+    return proofs
+
+
+def what_is_signed(
+    document: Mapping[str, Any], proof: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the document a proof is over: with the proofs it names, and no others.
+
+    Raises:
+        SecuringError: `previousProof` names something that is no proof of `document`.
+    """
+    signed = {name: value for name, value in document.items() if name != "proof"}
+    if "previousProof" not in proof:
+        return signed
+    stated = proof["previousProof"]
+    named: list[Any] = stated if isinstance(stated, list) else [stated]
+    names = [name for name in named if isinstance(name, str)]
+    before = [one for one in stated_proofs(document) if one.get("id") in names]
+    if not len(named) == len(set(names)) == len(before) > 0:
+        raise SecuringError("a previousProof that does not name one proof each")
+    return signed | {"proof": before}
+
+
+def proof_of(document: Mapping[str, Any], cryptosuite: str = EDDSA_JCS) -> Proof:
+    """Return the one proof of `document` with that cryptosuite, outside any chain.
 
     Proofs of other cryptosuites may stand beside it: each says the same of the same
     document.
@@ -88,53 +158,53 @@ def proof_of(document: Mapping[str, Any]) -> Proof:
         SecuringError: there is none, more than one, one in a chain, or one that cannot
             be read.
     """
-    stated = document.get("proof")
-    proofs: list[Any] = stated if isinstance(stated, list) else [stated]
-    if len(proofs) > MAXIMUM_PROOFS or not all(isinstance(p, dict) for p in proofs):
-        raise SecuringError(f"one to {MAXIMUM_PROOFS} proofs are expected")
     readable = [
         proof
-        for proof in proofs
-        if proof.get("type") == "DataIntegrityProof"
-        and proof.get("cryptosuite") == CRYPTOSUITE
+        for proof in stated_proofs(document)
+        if (proof.get("type"), proof.get("cryptosuite")) == (TYPE, cryptosuite)
     ]
     if len(readable) != 1:
-        raise SecuringError(f"one {CRYPTOSUITE} proof is expected, not {len(readable)}")
+        raise SecuringError(f"one {cryptosuite} proof is expected, not {len(readable)}")
     if "previousProof" in readable[0]:
         raise SecuringError("a proof in a chain")
-    return _read(readable[0])
+    return read(readable[0])
 
 
-def verify(document: Mapping[str, Any], key: VerificationKey) -> bool:
-    """Tell whether the `eddsa-jcs-2022` proof of `document` was made with `key`.
+def verify(
+    document: Mapping[str, Any], key: VerificationKey, cryptosuite: str = EDDSA_JCS
+) -> bool:
+    """Tell whether the one proof of `document` with that suite was made with `key`.
 
     Raises:
         SecuringError: `proof_of` finds no proof to verify.
     """
-    proof = proof_of(document)
-    unsecured = {name: value for name, value in document.items() if name != "proof"}
-    if key.algorithm != "EdDSA":
+    proof = proof_of(document, cryptosuite)
+    return is_by(proof, what_is_signed(document, {}), key)
+
+
+def is_by(proof: Proof, signed: Mapping[str, Any], key: VerificationKey) -> bool:
+    """Tell whether `proof` over `signed` (see `what_is_signed`) was made with `key`."""
+    if key.algorithm not in SUITES[proof.cryptosuite]:
         return False
     if "@context" in proof.options and (
-        proof.options["@context"] != unsecured.get("@context")
+        proof.options["@context"] != signed.get("@context")
     ):
         return False
     try:
-        data = _digests(proof.options, unsecured)
+        data = _digests(proof.options, signed, key.algorithm)
     except MalformedValueError:
         return False
     return key.verify(proof.signature, data)
 
 
-def _digests(options: Mapping[str, Any], document: Mapping[str, Any]) -> bytes:
-    """Return the hash of the proof's options, then that of the document."""
-    return (
-        hashlib.sha256(canonical(options)).digest()
-        + hashlib.sha256(canonical(document)).digest()
-    )
+def read(proof: Mapping[str, Any]) -> Proof:
+    """Read one proof with one of `SUITES`.
 
-
-def _read(proof: Mapping[str, Any]) -> Proof:
+    Raises:
+        SecuringError: another type or cryptosuite, or a member missing or unreadable.
+    """
+    if proof.get("type") != TYPE or proof.get("cryptosuite") not in SUITES:
+        raise SecuringError(f"a proof with none of {', '.join(SUITES)}")
     if not all(isinstance(proof.get(name), str) for name in _TEXTS):
         raise SecuringError(f"a proof without one of {', '.join(_TEXTS)}")
     value = proof["proofValue"]
@@ -142,6 +212,7 @@ def _read(proof: Mapping[str, Any]) -> Proof:
         if not value.startswith("z"):
             raise SecuringError("a proofValue that is not in base58btc")
         return Proof(
+            cryptosuite=proof["cryptosuite"],
             verification_method=DidUrl(proof["verificationMethod"]),
             purpose=proof["proofPurpose"],
             created=moment_of(proof, "created"),
@@ -151,6 +222,42 @@ def _read(proof: Mapping[str, Any]) -> Proof:
         )
     except (DidError, MalformedValueError) as error:
         raise SecuringError(f"a proof that cannot be read: {error}") from error
+
+
+def _make(
+    signed: Mapping[str, Any],
+    key: SigningKey,
+    verification_method: DidUrl,
+    at: datetime,
+    purpose: str,
+    more: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the proof over `signed`."""
+    options = {
+        **more,
+        "type": TYPE,
+        "cryptosuite": suite_for(key.algorithm),
+        "created": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "verificationMethod": str(verification_method),
+        "proofPurpose": purpose,
+    }
+    if "@context" in signed:
+        options["@context"] = signed["@context"]
+    signature = key.sign(_digests(options, signed, key.algorithm))
+    return options | {"proofValue": "z" + as_base58btc(signature)}
+
+
+def suite_for(algorithm: Algorithm) -> str:
+    """Return the cryptosuite that takes keys of this algorithm."""
+    return next(name for name, taken in SUITES.items() if algorithm in taken)
+
+
+def _digests(
+    options: Mapping[str, Any], document: Mapping[str, Any], algorithm: Algorithm
+) -> bytes:
+    """Return the hash of the proof's options, then that of the document."""
+    hash_ = hashlib.sha384 if algorithm == "ES384" else hashlib.sha256
+    return hash_(canonical(options)).digest() + hash_(canonical(document)).digest()
 
 
 def moment_of(proof: Mapping[str, Any], name: str) -> datetime | None:

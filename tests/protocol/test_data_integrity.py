@@ -11,7 +11,17 @@ from protocol.identity.dids import Did, DidUrl, resolve_offline
 from protocol.identity.keys import LocalSigningKey, VerificationKey
 from protocol.identity.multibase import as_base58btc, as_base64url, from_base58btc
 from protocol.linked_data.jcs import canonical, parse_strict
-from protocol.securing.data_integrity import _digests, proof_of, secure, verify
+from protocol.securing.data_integrity import (
+    ECDSA_JCS,
+    _digests,
+    add,
+    is_by,
+    proof_of,
+    read,
+    secure,
+    verify,
+    what_is_signed,
+)
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "vc-di-eddsa"
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -46,7 +56,9 @@ def test_the_published_vector_comes_out_byte_for_byte():
 
     assert canonical(document).decode() == published("canonDocJCS.txt")
     assert canonical(dict(proof.options)).decode() == published("proofCanonJCS.txt")
-    assert _digests(proof.options, document).hex() == published("combinedHashJCS.txt")
+    assert _digests(proof.options, document, "EdDSA").hex() == published(
+        "combinedHashJCS.txt"
+    )
     assert proof.signature.hex() == published("sigHexJCS.txt")
     assert canonical(made) == canonical(signed)
 
@@ -189,12 +201,148 @@ def test_a_document_without_canonical_form_is_not_secured():
         secure({"a": 2**60}, key=KEY, verification_method=METHOD, at=AT)
 
 
+def test_securing_twice_is_our_mistake():
+    with pytest.raises(ValueError, match="unsecured"):
+        secure(SECURED, key=KEY, verification_method=METHOD, at=AT)
+
+
+@pytest.mark.parametrize(("curve", "algorithm"), [(256, "ES256"), (384, "ES384")])
+def test_the_published_vectors_of_ecdsa_verify_and_come_out_but_for_chance(
+    curve, algorithm
+):
+    folder = VECTORS.parent / "vc-di-ecdsa"
+
+    def vector(name):
+        return (folder / f"{name}JCSECDSAP{curve}.txt").read_text().strip()
+
+    signed = json.loads((folder / f"signedJCSECDSAP{curve}.json").read_text())
+    document = what_is_signed(signed, {})
+    proof = proof_of(signed, ECDSA_JCS)
+    method = proof.verification_method
+    key = resolve_offline(method.did).key_for(method, "assertionMethod")
+    pair = json.loads((folder / f"p{curve}KeyPair.json").read_text())
+    own = LocalSigningKey.from_multikey(pair["secretKeyMultibase"])
+
+    made = secure(document, key=own, verification_method=method, at=proof.created)
+
+    assert key.algorithm == algorithm
+    assert canonical(document).decode() == vector("canonDoc")
+    assert canonical(dict(proof.options)).decode() == vector("proofCanon")
+    digests = _digests(proof.options, document, algorithm)
+    assert digests.hex() == vector("combinedHash")
+    assert proof.signature.hex() == vector("sigHex")
+    assert verify(signed, key, ECDSA_JCS)
+    assert {**made["proof"], "proofValue": ""} == {**signed["proof"], "proofValue": ""}
+    assert verify(made, key, ECDSA_JCS)
+    assert not verify(signed | {"name": "Another"}, key, ECDSA_JCS)
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "ES384"])
+def test_a_key_does_not_verify_what_another_kind_of_key_made(algorithm):
+    key = LocalSigningKey.generate(algorithm)
+    secured = secure(DOCUMENT, key=key, verification_method=METHOD, at=AT)
+
+    assert secured["proof"]["cryptosuite"] == ECDSA_JCS
+    assert verify(secured, key.verification_key, ECDSA_JCS)
+    for other in ("EdDSA", "ES256", "ES384"):
+        stranger = LocalSigningKey.generate(other).verification_key
+        assert not verify(secured, stranger, ECDSA_JCS)
+
+
+def test_a_proof_that_claims_the_cryptosuite_of_another_key_does_not_verify():
+    claimed = SECURED["proof"] | {"cryptosuite": ECDSA_JCS}
+
+    assert not verify(SECURED | {"proof": claimed}, KEY.verification_key, ECDSA_JCS)
+
+
+OTHER = LocalSigningKey.generate("ES384")
+
+
+def chained():
+    """Two proofs side by side and a third over both."""
+    document = secure(
+        DOCUMENT, key=KEY, verification_method=METHOD, at=AT, more={"id": "urn:a"}
+    )
+    document = add(
+        document, key=OTHER, verification_method=METHOD, at=AT, more={"id": "urn:b"}
+    )
+    return add(
+        document,
+        key=KEY,
+        verification_method=METHOD,
+        at=AT,
+        more={"previousProof": ["urn:b", "urn:a"]},
+    )
+
+
+def holds(document, number, key):
+    stated = document["proof"][number]
+    signed = what_is_signed(document, stated)
+    return is_by(read(stated), signed, key.verification_key)
+
+
+def test_proofs_of_a_set_and_a_chain_each_hold():
+    document = chained()
+
+    assert [holds(document, n, k) for n, k in enumerate([KEY, OTHER, KEY])] == [
+        True
+    ] * 3
+
+
+def test_a_proof_in_a_chain_covers_the_proofs_before_it():
+    document = chained()
+    first, second, third = document["proof"]
+    again = secure(
+        DOCUMENT,
+        key=KEY,
+        verification_method=METHOD,
+        at=AT + timedelta(seconds=1),
+        more={"id": "urn:a"},
+    )["proof"]
+    exchanged = document | {"proof": [again, second, third]}
+    loose = {n: v for n, v in third.items() if n != "previousProof"}
+
+    assert holds(exchanged, 0, KEY)
+    assert not holds(exchanged, 2, KEY)
+    assert not holds(document | {"proof": [first, second, loose]}, 2, KEY)
+
+
 @pytest.mark.parametrize(
-    ("document", "key"), [({}, LocalSigningKey.generate("ES256")), (SECURED, KEY)]
+    "previous", ["urn:c", ["urn:a", "urn:c"], [], ["urn:a", "urn:a"], 1, [{}], None]
 )
-def test_securing_with_the_wrong_key_or_twice_is_our_mistake(document, key):
-    with pytest.raises(ValueError, match="eddsa-jcs-2022"):
-        secure(document, key=key, verification_method=METHOD, at=AT)
+def test_a_chain_names_proofs_that_are_there(previous):
+    document = chained()
+    stated = document["proof"][2] | {"previousProof": previous}
+
+    with pytest.raises(SecuringError):
+        what_is_signed(document, stated)
+    with pytest.raises(SecuringError):
+        add(
+            document,
+            key=KEY,
+            verification_method=METHOD,
+            at=AT,
+            more={"previousProof": previous},
+        )
+
+
+def test_there_is_an_end_to_the_proofs_that_are_added():
+    document = add(chained(), key=KEY, verification_method=METHOD, at=AT)
+
+    with pytest.raises(SecuringError):
+        add(document, key=KEY, verification_method=METHOD, at=AT)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_published_chain_names_its_proofs_and_covers_them(number):
+    document = json.loads(
+        (VECTORS / f"proof-set-chain/signedProofChain{number}.json").read_text()
+    )
+    expected = json.loads(
+        (VECTORS / f"proof-set-chain/proofChainTempDoc{number}.json").read_text()
+    )
+
+    assert what_is_signed(document, document["proof"][-1]) == expected
 
 
 def test_a_published_did_key_is_the_key_of_the_vector():

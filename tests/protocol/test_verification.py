@@ -119,6 +119,35 @@ def test_a_good_badge_of_a_did_key_is_authentic_without_any_look_up():
     assert world.asked == []
 
 
+@pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "ES384"])
+def test_a_badge_secured_by_any_kind_of_key_is_authentic_until_it_is_changed(algorithm):
+    key = LocalSigningKey.generate(algorithm)
+    document = by_key(badge(f"did:key:{key.verification_key.multikey()}"), key)
+    assert World(()).assess(document).overall("authenticity") == "valid"
+    changed = World(()).assess(document | {"name": "Another"})
+    assert changed.findings["integrity"].result == "invalid"
+
+
+def test_each_proof_of_a_chain_is_judged_by_itself(uni, world):
+    more = {"id": "urn:uuid:first"}
+    document = uni.secure(uni.vc(), more=more)
+    chain = data_integrity.add(
+        document,
+        key=uni.keys["#cred-2"],
+        verification_method=uni.url("#cred-2"),
+        at=SIGNED,
+        more={"previousProof": more["id"]},
+    )
+    assert world.assess(chain).overall("authenticity") == "valid"
+
+    # The same statement signed again: it holds, but is not the one the second is over.
+    again = uni.secure(uni.vc(), more=more, at=SIGNED + DAY)["proof"]
+    found = world.assess(chain | {"proof": [again, chain["proof"][1]]})
+    each = found.findings["integrity"].evidence["each"]
+    assert [one["result"] for one in each] == ["valid", "invalid"]
+    assert found.overall("authenticity") == "invalid"
+
+
 def test_a_did_key_must_be_the_key_itself():
     document = key_badge()
     other = LocalSigningKey.generate("EdDSA").verification_key.multikey()
