@@ -23,6 +23,7 @@ ALGORITHM_NAMES: Mapping[str, Algorithm] = {
     "EdDSA": "EdDSA",
     "Ed25519": "EdDSA",
     "ES256": "ES256",
+    "ES384": "ES384",
 }
 """What may stand in `alg`. `Ed25519` is the name of RFC 9864; `EdDSA` is the one that
 peers send and that we write."""
