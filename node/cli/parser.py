@@ -37,6 +37,7 @@ _COMMANDS = {
     "accredit": "trusting:add_parser",
     "invite": "people:add_parser",
     "doctor": "health:add_parser",
+    "formats": "formats:add_parser",
     "bench": "bench:add_parser",
 }
 """Each command and what adds its arguments; its help is a text of both languages."""
