@@ -1,9 +1,9 @@
 """Keys: what can sign bytes, what can verify a signature, what can be encrypted to.
 
-Ed25519 (`EdDSA`), P-256 (`ES256`) and P-384 (`ES384`) sign; X25519 agrees on a secret.
-Keys come and go as JWK and as Multikey (Controlled Identifiers v1.0, section
-"Multikey"). The algorithm is a property of the key and never read from a message: a
-signer who could name the algorithm could pick the weakest.
+Ed25519 (`EdDSA`), P-256 (`ES256`), P-384 (`ES384`) and P-521 (`ES512`) sign; X25519
+agrees on a secret. Keys come and go as JWK and as Multikey (Controlled Identifiers
+v1.0, section "Multikey"). The algorithm is a property of the key and never read from a
+message: a signer who could name the algorithm could pick the weakest.
 
 A key in an HSM fits `SigningKey` as well as one in memory. Where keys are kept is for
 the node; nothing here reads or writes a file.
@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, Protocol, Self, get_args
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils, x25519
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, HashAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from protocol.errors import MalformedValueError
@@ -28,7 +28,7 @@ from protocol.identity.multibase import (
     from_multibase,
 )
 
-Algorithm = Literal["EdDSA", "ES256", "ES384"]
+Algorithm = Literal["EdDSA", "ES256", "ES384", "ES512"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 MESSAGE_ALGORITHMS: frozenset[Algorithm] = frozenset({"EdDSA", "ES256"})
 """Of the keys that nodes sign messages with (LRX 1.0, section "Keys")."""
@@ -55,13 +55,15 @@ _SHAPES: Mapping[Algorithm, _Shape] = {
     "EdDSA": _Shape("Ed25519", 32, b"\xed\x01", b"\x80\x26"),
     "ES256": _Shape("P-256", 32, b"\x80\x24", b"\x86\x26"),
     "ES384": _Shape("P-384", 48, b"\x81\x24", b"\x87\x26"),
+    "ES512": _Shape("P-521", 66, b"\x82\x24", b"\x88\x26"),
 }
 _CURVES: Mapping[Algorithm, tuple[ec.EllipticCurve, HashAlgorithm]] = {
     "ES256": (ec.SECP256R1(), SHA256()),
     "ES384": (ec.SECP384R1(), SHA384()),
+    "ES512": (ec.SECP521R1(), SHA512()),
 }
 """The curve and the hash of each algorithm that is ECDSA."""
-_P384_BITS = 384
+_BY_BITS: Mapping[int, Algorithm] = {256: "ES256", 384: "ES384", 521: "ES512"}
 
 _FIELD = 2**255 - 19
 _SMALL_ORDER = frozenset(
@@ -86,7 +88,7 @@ class VerificationKey:
 
     algorithm: Algorithm
     raw: bytes
-    """32 bytes for Ed25519; a compressed point of 33 for P-256, of 49 for P-384."""
+    """32 bytes for Ed25519; a compressed point of 33, 49 or 67 for the others."""
     _key: _PublicKey = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -131,6 +133,8 @@ class VerificationKey:
                 return cls._of_point("ES256", jwk)
             case ("EC", "P-384", None | "ES384"):
                 return cls._of_point("ES384", jwk)
+            case ("EC", "P-521", None | "ES512"):
+                return cls._of_point("ES512", jwk)
         raise MalformedValueError(f"a JWK of none of {_names()}")
 
     @classmethod
@@ -145,7 +149,7 @@ class VerificationKey:
     def verify(self, signature: bytes, data: bytes) -> bool:
         """Tell whether `signature` is over `data`.
 
-        It has 64 bytes, or r and s of ECDSA in 64 (ES256) or 96 (ES384).
+        It has 64 bytes, or r and s of ECDSA in 64, 96 or 132.
         """
         size = _SHAPES[self.algorithm].scalar
         if len(signature) != 2 * size:
@@ -198,7 +202,7 @@ class SigningKey(Protocol):
         ...
 
     def sign(self, data: bytes) -> bytes:
-        """Sign `data`; 64 bytes, or r and s in 64 (ES256) or 96 (ES384)."""
+        """Sign `data`; 64 bytes, or r and s of ECDSA in 64, 96 or 132."""
         ...
 
 
@@ -263,12 +267,11 @@ class LocalSigningKey:
             point = key.public_key().public_bytes(
                 Encoding.X962, PublicFormat.CompressedPoint
             )
-            algorithm: Algorithm = "ES384" if key.key_size == _P384_BITS else "ES256"
-            public = VerificationKey(algorithm, point)
+            public = VerificationKey(_BY_BITS[key.key_size], point)
         return cls(public.algorithm, public, key)
 
     def sign(self, data: bytes) -> bytes:
-        """Sign `data`; 64 bytes, or r and s in 64 (ES256) or 96 (ES384)."""
+        """Sign `data`; 64 bytes, or r and s of ECDSA in 64, 96 or 132."""
         if isinstance(self._key, ed25519.Ed25519PrivateKey):
             return self._key.sign(data)
         der = self._key.sign(data, ec.ECDSA(_CURVES[self.algorithm][1]))

@@ -4,8 +4,9 @@ The key decides the algorithm; `alg` in the header must fit it and is otherwise 
 believed. A header holds `alg`, `kid`, `typ` and perhaps `cty`, nothing else: members
 such as `jwk`, `jku`, `x5c` or `crit` bring keys or rules of the sender's own.
 
-Follows Securing Verifiable Credentials using JOSE and COSE, section "With JOSE". Whose
-key `kid` names, and whether the claims are acceptable, are not asked here.
+Follows Securing Verifiable Credentials using JOSE and COSE, section "With JOSE", but
+for header members it does not know, which that lets a reader ignore. Whose key `kid`
+names, and whether the claims are acceptable, are not asked here.
 """
 
 import json
@@ -24,9 +25,15 @@ ALGORITHM_NAMES: Mapping[str, Algorithm] = {
     "Ed25519": "EdDSA",
     "ES256": "ES256",
     "ES384": "ES384",
+    "ES512": "ES512",
 }
 """What may stand in `alg`. `Ed25519` is the name of RFC 9864; `EdDSA` is the one that
 peers send and that we write."""
+
+VC_TYPE = "vc+jwt"
+VP_TYPE = "vp+jwt"
+CONTENT = {"vc+jwt": "vc", "vp+jwt": "vp", "vc+sd-jwt": "vc", "vp+sd-jwt": "vp"}
+"""What `cty` may say about what is secured under each `typ`."""
 
 _MEMBERS = frozenset({"alg", "kid", "typ", "cty"})
 _PARTS = 3
@@ -36,22 +43,35 @@ _PARTS = 3
 class Jws:
     """A compact JWS that could be read; nothing is verified yet."""
 
-    kid: DidUrl
     header: Mapping[str, str]
     claims: dict[str, Any]
     signing_input: bytes
     signature: bytes
+
+    @property
+    def kid(self) -> DidUrl:
+        """The key it claims to be signed with.
+
+        Raises:
+            SecuringError: it is named otherwise than by a DID URL, or not at all.
+        """
+        try:
+            return DidUrl(self.header.get("kid", ""))
+        except DidError as error:
+            raise SecuringError(
+                "a JWS whose kid is not the DID URL of a key"
+            ) from error
 
 
 def secure(
     claims: Mapping[str, Any],
     *,
     key: SigningKey,
-    kid: DidUrl,
-    typ: str = "vc+jwt",
+    kid: str,
+    typ: str = VC_TYPE,
     cty: str | None = None,
 ) -> str:
-    """Sign `claims` as they are and return the compact JWS."""
+    """Sign `claims` as they are and return the compact JWS; `kid` is a whole URL."""
     header = {"alg": key.algorithm, "kid": str(kid), "typ": typ}
     if cty is not None:
         header["cty"] = cty
@@ -60,13 +80,25 @@ def secure(
 
 
 def read(token: str, typ: str | Collection[str]) -> Jws:
+    """Take a compact JWS apart as `read_any` does; its `kid` must be a DID URL.
+
+    Raises:
+        SecuringError: as for `read_any`, or another `kid`.
+    """
+    jws = read_any(token, typ)
+    _ = jws.kid
+    return jws
+
+
+def read_any(token: str, typ: str | Collection[str]) -> Jws:
     """Take a compact JWS apart, whose `typ` must be `typ`, or one of them.
 
     An empty one among them stands for a header without `typ`.
 
     Raises:
         SecuringError: not a compact JWS, a header member or algorithm outside the
-            list, another `typ`, or claims that are not one JSON object.
+            list, another `typ` or a `cty` against it, or claims that are not one JSON
+            object.
     """
     parts = token.split(".")
     if len(parts) != _PARTS:
@@ -79,9 +111,9 @@ def read(token: str, typ: str | Collection[str]) -> Jws:
         raise SecuringError(f"not a compact JWS: {error}") from error
     if not isinstance(claims, dict):
         raise SecuringError("the claims of a JWS are one object")
-    kid = _check(header, {typ} if isinstance(typ, str) else typ)
+    _check(header, {typ} if isinstance(typ, str) else typ)
     signing_input = f"{parts[0]}.{parts[1]}".encode()
-    return Jws(kid, header, claims, signing_input, signature)
+    return Jws(header, claims, signing_input, signature)
 
 
 def verify(jws: Jws, key: VerificationKey) -> bool:
@@ -96,7 +128,7 @@ def _part(value: Mapping[str, Any]) -> str:
     return as_base64url(text.encode())
 
 
-def _check(header: Any, types: Collection[str]) -> DidUrl:
+def _check(header: Any, types: Collection[str]) -> None:
     if not isinstance(header, dict) or not all(
         isinstance(value, str) for value in header.values()
     ):
@@ -106,9 +138,12 @@ def _check(header: Any, types: Collection[str]) -> DidUrl:
         raise SecuringError(f"a JWS header with members outside {sorted(_MEMBERS)}")
     if header.get("alg") not in ALGORITHM_NAMES:
         raise SecuringError("a JWS whose alg is none of ours")
-    if header.get("typ", "") not in types:
-        raise SecuringError("a JWS of another typ")
-    try:
-        return DidUrl(header.get("kid", ""))
-    except DidError as error:
-        raise SecuringError("a JWS whose kid is not the DID URL of a key") from error
+    typ = header.get("typ", "").removeprefix("application/")
+    if typ not in types:
+        raise SecuringError(f"a JWS of typ {typ[:64]!r}")
+    expected = CONTENT.get(typ)
+    if expected and header.get("cty", expected) not in (
+        expected,
+        f"application/{expected}",
+    ):
+        raise SecuringError(f"a JWS of typ {typ} whose cty is not {expected}")

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from protocol.errors import SecuringError
-from protocol.identity.dids import DidUrl
 from protocol.identity.keys import SigningKey
 from protocol.securing import jose
 from protocol.securing.jose import Jws
@@ -28,7 +27,7 @@ _LAST_MOMENT = 253_402_300_799
 _DATES = {"nbf": "issuanceDate", "exp": "expirationDate"}
 
 
-def secure(credential: Mapping[str, Any], *, key: SigningKey, kid: DidUrl) -> str:
+def secure(credential: Mapping[str, Any], *, key: SigningKey, kid: str) -> str:
     """Return a credential of VC Data Model 1.1 as a compact JWS.
 
     Raises:

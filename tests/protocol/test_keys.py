@@ -25,10 +25,10 @@ from protocol.identity.multibase import (
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "did-key"
 KEYS = {algorithm: LocalSigningKey.generate(algorithm) for algorithm in ALGORITHMS}
-ED25519, P256, P384 = (
+ED25519, P256, P384, P521 = (
     KEYS[algorithm].verification_key.jwk() for algorithm in ALGORITHMS
 )
-LENGTHS = {"EdDSA": 64, "ES256": 64, "ES384": 96}
+LENGTHS = {"EdDSA": 64, "ES256": 64, "ES384": 96, "ES512": 132}
 X25519 = DecryptionKey.generate().encryption_key.jwk()
 SUITE_KEYS = {
     "p256": json.loads((VECTORS.parent / "vc-di-ecdsa/p256KeyPair.json").read_text()),
@@ -60,7 +60,16 @@ def test_a_signature_verifies_under_its_own_key_and_over_its_own_data(key, data)
 @BOTH
 @pytest.mark.parametrize(
     "signature",
-    [b"", bytes(63), bytes(64), bytes(65), b"\xff" * 64, bytes(96), b"\xff" * 96],
+    [
+        b"",
+        bytes(63),
+        bytes(64),
+        bytes(65),
+        b"\xff" * 64,
+        bytes(96),
+        b"\xff" * 96,
+        bytes(132),
+    ],
 )
 def test_what_is_no_signature_does_not_verify(key, signature):
     assert not key.verification_key.verify(signature, b"data")
@@ -273,6 +282,8 @@ def test_a_point_of_small_order_agrees_on_nothing(second):
         P384 | {"alg": "ES256"},
         P384 | {"crv": "P-256"},
         P384 | {"crv": "P-521"},
+        P521 | {"crv": "P-384"},
+        P521 | {"alg": "ES256"},
         P384 | {"y": P384["x"]},
         P384 | {"x": P256["x"]},
         {"kty": "oct", "k": "AAAA"},
@@ -367,7 +378,7 @@ def published(name):
     return json.loads((VECTORS / f"{name}.json").read_text())
 
 
-@pytest.mark.parametrize(("curve", "count"), [("P-256", 2), ("P-384", 2)])
+@pytest.mark.parametrize(("curve", "count"), [("P-256", 2), ("P-384", 2), ("P-521", 2)])
 def test_the_published_nist_keys_have_their_multikeys(curve, count):
     found = 0
     for did, vector in published("nist-curves").items():
