@@ -133,7 +133,10 @@ class Worker:
             return True
         self._acted.clear()
         rows = await self.store.read(
-            messages.pending, vault=self.context.vault, limit=room + len(self._acting)
+            messages.pending,
+            vault=self.context.vault,
+            limit=room + len(self._acting),
+            besides=frozenset(self._acting),
         )
         known = self._acting | self._acted
         fresh = [r for r in rows if (r.peer, r.id) not in known]
@@ -228,6 +231,7 @@ class Worker:
             vault=self.context.vault,
             at=at,
             per_peer=peering.MAX_IN_FLIGHT,
+            besides=frozenset[str]().union(*self._in_flight.values()),
         )
         started = False
         for row in rows:

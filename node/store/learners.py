@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from node.store.line import OPENED
 from node.store.rows import CHUNK, Row, chunks, many, one
 from node.store.sealed import Box, Vault
 from node.store.tables import learner, learner_match, outbox, student_record
@@ -66,10 +67,13 @@ def box(connection: Connection, *, vault: Vault, learner_id: str) -> Box:
     Raises:
         ErasedError: there is no such learner, or no key any more.
     """
-    key = connection.scalar(_KEY, {"learner_id": learner_id})
-    if key is None:
-        raise ErasedError(f"no key for learner {learner_id}")
-    return vault.learner(key)
+    boxes: dict[str, Box] = connection.info.setdefault(OPENED, {})
+    if learner_id not in boxes:
+        key = connection.scalar(_KEY, {"learner_id": learner_id})
+        if key is None:
+            raise ErasedError(f"no key for learner {learner_id}")
+        boxes[learner_id] = vault.learner(key)
+    return boxes[learner_id]
 
 
 def box_for(
@@ -103,6 +107,7 @@ def erase(connection: Connection, *, learner_id: str, at: datetime) -> None:
 
     Queued messages that would need the key are cancelled.
     """
+    connection.info.pop(OPENED, None)
     connection.execute(
         delete(learner_match).where(learner_match.c.learner_id == learner_id)
     )

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 BUSY_SECONDS = 10
 """How long a transaction waits for another process before it gives up."""
+OPENED = "learners' boxes"
+"""Where a connection keeps what one transaction, or one job in it, has unlocked."""
 CACHED_STATEMENTS = 512
 """Prepared statements kept per connection; more than this node has."""
 
@@ -113,6 +115,7 @@ class Line:
 
         def transaction() -> T:
             with self._connection.begin():
+                self._connection.info.pop(OPENED, None)
                 return fn(self._connection, *args, **kwargs)
 
         return await _inside(self._inner, transaction)

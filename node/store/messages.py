@@ -4,12 +4,12 @@ A received message is stored before it is answered and acted on later; a message
 sent is stored with what made it necessary, and sent later, perhaps more than once.
 """
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import (
     Connection,
-    Select,
     bindparam,
     delete,
     func,
@@ -80,6 +80,41 @@ _ACTED = update(inbox).where(
     inbox.c.peer == bindparam("of_peer"), inbox.c.id == bindparam("of_id")
 )
 _WHOSE = select(_release.c.learner).where(_release.c.id == bindparam("release_id"))
+_PENDING = (
+    select(inbox.c.peer, inbox.c.id)
+    .where(inbox.c.state == "pending")
+    .order_by(inbox.c.received_at, inbox.c.id)
+    .limit(bindparam("limit"))
+)
+_RECEIVED = select(*columns(inbox, Incoming)).where(
+    inbox.c.peer == bindparam("peer"), inbox.c.id == bindparam("message_id")
+)
+_PLACES = (
+    select(
+        outbox.c.id,
+        outbox.c.next_at,
+        func.row_number()
+        .over(partition_by=outbox.c.peer, order_by=[outbox.c.next_at, outbox.c.id])
+        .label("place"),
+    )
+    .where(outbox.c.state == "queued", outbox.c.next_at <= bindparam("at"))
+    .subquery()
+)
+_RIPE = (
+    select(_PLACES.c.id)
+    .where(_PLACES.c.place <= bindparam("per_peer"))
+    .order_by(_PLACES.c.next_at, _PLACES.c.id)
+)
+_OUTGOING = (
+    select(
+        *columns(outbox, Outgoing),
+        outbox.c.learner_id,
+        _peer.c.did,
+        _peer.c.max_in_flight,
+    )
+    .join(_peer, _peer.c.id == outbox.c.peer)
+    .where(outbox.c.id == bindparam("message_id"))
+)
 _SETTLE = update(outbox).where(
     outbox.c.id == bindparam("of_id"), outbox.c.state == "queued"
 )
@@ -152,19 +187,32 @@ def last_received(
     return last
 
 
-def pending(connection: Connection, *, vault: Vault, limit: int = 64) -> list[Incoming]:
-    """Return messages to be acted on, in the order they came."""
-    query = select(*columns(inbox, Incoming)).where(inbox.c.state == "pending")
-    query = query.order_by(inbox.c.received_at, inbox.c.id)
-    return [_received(row, vault) for row in many(connection, query.limit(limit))]
+def pending(
+    connection: Connection,
+    *,
+    vault: Vault,
+    limit: int = 64,
+    besides: Collection[tuple[str, str]] = (),
+) -> list[Incoming]:
+    """Return messages to be acted on, in the order they came.
+
+    Of the first `limit`, those `besides` (by peer and id) are in hand already and are
+    not opened once more.
+    """
+    waiting = connection.execute(_PENDING, {"limit": limit}).all()
+    found = [
+        received(connection, vault=vault, peer=peer, id=message_id)
+        for peer, message_id in waiting
+        if (peer, message_id) not in besides
+    ]
+    return [message for message in found if message is not None]
 
 
 def received(
     connection: Connection, *, vault: Vault, peer: str, id: str
 ) -> Incoming | None:
     """Return one received message, whatever its state; or None."""
-    query = select(*columns(inbox, Incoming))
-    found = one(connection, query.where(inbox.c.peer == peer, inbox.c.id == id))
+    found = one(connection, _RECEIVED, peer=peer, message_id=id)
     return None if found is None else _received(found, vault)
 
 
@@ -240,27 +288,26 @@ def last_own_id(connection: Connection) -> str | None:
 
 
 def due(
-    connection: Connection, *, vault: Vault, at: datetime, per_peer: int
+    connection: Connection,
+    *,
+    vault: Vault,
+    at: datetime,
+    per_peer: int,
+    besides: Collection[str] = (),
 ) -> list[Outgoing]:
     """Return queued messages that are due, at most `per_peer` to each peer.
 
     The longest due come first. Those past their `expires_at` are among them: whoever
-    sends decides that they failed.
+    sends decides that they failed. Those `besides` are being sent already: they count,
+    and are not opened once more.
     """
-    place = (
-        func.row_number()
-        .over(partition_by=outbox.c.peer, order_by=[outbox.c.next_at, outbox.c.id])
-        .label("place")
-    )
-    ripe = (
-        select(outbox.c.id, place)
-        .where(outbox.c.state == "queued", outbox.c.next_at <= at)
-        .subquery()
-    )
-    query = _outgoing().join(ripe, ripe.c.id == outbox.c.id)
-    query = query.where(ripe.c.place <= per_peer)
-    query = query.order_by(outbox.c.next_at, outbox.c.id)
-    return [_sent(connection, vault, row) for row in many(connection, query)]
+    ripe = connection.scalars(_RIPE, {"at": at, "per_peer": per_peer}).all()
+    found = [
+        outgoing(connection, vault=vault, id=ripe_id)
+        for ripe_id in ripe
+        if ripe_id not in besides
+    ]
+    return [message for message in found if message is not None]
 
 
 def outgoing(connection: Connection, *, vault: Vault, id: str) -> Outgoing | None:
@@ -269,7 +316,7 @@ def outgoing(connection: Connection, *, vault: Vault, id: str) -> Outgoing | Non
     Raises:
         ErasedError: the learner it concerns has no key any more.
     """
-    found = one(connection, _outgoing().where(outbox.c.id == id))
+    found = one(connection, _OUTGOING, message_id=id)
     return None if found is None else _sent(connection, vault, found)
 
 
@@ -349,15 +396,6 @@ def prune(connection: Connection, *, nonces_before: datetime, at: datetime) -> N
 
 def _settle(connection: Connection, id: str, **values: object) -> None:
     connection.execute(_SETTLE, {"of_id": id, **values})
-
-
-def _outgoing() -> Select[Any]:
-    return select(
-        *columns(outbox, Outgoing),
-        outbox.c.learner_id,
-        _peer.c.did,
-        _peer.c.max_in_flight,
-    ).join(_peer, _peer.c.id == outbox.c.peer)
 
 
 def _received(row: Row, vault: Vault) -> Incoming:

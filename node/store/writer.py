@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from node.store.line import Line
+from node.store.line import OPENED, Line
 
 LARGEST_BATCH = 64
 """Jobs per transaction: past this one fsync is a small part of the cost of each."""
@@ -117,6 +117,7 @@ def _batch(
     outcomes: list[Any] = []
     for work in works:
         connection.exec_driver_sql("SAVEPOINT job")
+        connection.info.pop(OPENED, None)
         try:
             outcomes.append(work(connection))
         except Exception as error:  # noqa: BLE001 - every job must be answered

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from protocol.errors import DidError, MalformedValueError, SecuringError
@@ -46,7 +46,7 @@ class StatedProof:
     unsupported: bool = False
     """This node does not know the mechanism."""
     verify: Callable[[VerificationKey], bool] = lambda _key: False
-    """Tell whether it was made with that key."""
+    """Tell whether it was made with that key; what was told once is remembered."""
     alone: bytes | None = None
     """The document with this proof only, for a linked-data processor to judge."""
 
@@ -168,7 +168,7 @@ def _readable(
         read.verification_method,
         _aware(read.created),
         _aware(read.expires),
-        verify=partial(data_integrity.is_by, read, signed),
+        verify=cache(partial(data_integrity.is_by, read, signed)),
     )
 
 

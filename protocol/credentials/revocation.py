@@ -6,6 +6,7 @@ Status List v1.0, section "Validate Algorithm".
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,8 +57,12 @@ def is_tied(url: str, history: DidHistory) -> bool:
     )
 
 
+@lru_cache(maxsize=32)
 def read(octets: bytes) -> SecuredDocument | str:
-    """Read a status list credential, or say why it cannot be read."""
+    """Read a status list credential, or say why it cannot be read.
+
+    One list is asked about many credentials while it is current.
+    """
     try:
         return model.read(octets)
     except ProtocolError as error:

@@ -14,6 +14,7 @@ import gzip
 import zlib
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from protocol.credentials.vcdm import CREDENTIALS_CONTEXT, as_text
@@ -45,6 +46,7 @@ def encode(bits: bytes) -> str:
     return "u" + as_base64url(gzip.compress(bits, mtime=0))
 
 
+@lru_cache(maxsize=8)
 def decode(encoded_list: str) -> bytes:
     """Expand the value of an `encodedList` property.
 

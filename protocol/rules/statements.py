@@ -7,6 +7,7 @@ Implements the credentials of LRX 1.0, section "Who may say what".
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from protocol.credentials import model
@@ -79,8 +80,12 @@ def read_all(octets: Iterable[bytes]) -> tuple[Statement, ...]:
     return tuple(one for one in found if one is not None)
 
 
+@lru_cache(maxsize=256)
 def read(octets: bytes) -> Statement | None:
-    """Read a statement about an organisation; None for anything else."""
+    """Read a statement about an organisation; None for anything else.
+
+    The few statements a node knows decide about every document it is shown.
+    """
     try:
         document = model.read(octets)
     except ProtocolError:
