@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 STAMP := $(VENV)/.installed
 
-.PHONY: install lint test test-fast test-samples test-mutation test-network test-browser demo lock clean
+.PHONY: install lint test test-fast test-samples test-mutation test-network test-browser test-interop demo lock clean
 
 install: $(STAMP)
 
@@ -40,6 +40,9 @@ test-browser: install
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/browser/requirements.txt
 	$(BIN)/pytest -m browser tests/browser $(ARGS)
+
+test-interop: install
+	$(BIN)/python tests/interop/run_suites.py $(SUITES) $(ARGS)
 
 demo: install
 	@$(BIN)/lrx demo $(ARGS)

@@ -21,10 +21,12 @@ from node.ledger import Ledger
 from node.linked_data import LinkedData
 from node.peers import Sender
 from node.registry import Registry
-from node.settings import Settings, address, load
+from node.services.vc_checking import Checker
+from node.services.vc_issuing import Signer, issuers, note_issued
+from node.settings import Settings, address, load, read_token
 from node.store.engine import Store, open_store
 from node.store.sealed import Vault
-from node.web import peer_api, portal, public
+from node.web import peer_api, portal, public, vc_api
 from node.web.limits import Introductions
 from node.web.problems import problem_details
 from node.web.public import SITES, Site
@@ -92,6 +94,10 @@ class Running:
             worker = Worker(context, store, registry, sender, actor)
             app = build_app(sites, context=context, store=store, registry=registry)
             await _listen(app, settings.listen, _tls(settings), stack)
+            if settings.vc_api:
+                api = vc_api_of(site, registry, linked_data)
+                door = vc_api.build_vc_api(api)
+                await _listen(door, settings.vc_api.listen, None, stack)
             pages = portal.build_portal(
                 store=store,
                 context=context,
@@ -109,6 +115,34 @@ class Running:
     async def stop(self) -> None:
         """Finish what was begun, then close everything, the last opened first."""
         await self._stack.aclose()
+
+
+def vc_api_of(site: Site, registry: Registry, linked_data: LinkedData) -> vc_api.VcApi:
+    """Return what the VC API of a node works with: its own keys, if it may sign.
+
+    Raises:
+        SettingsError: the token cannot be read, or is too short to be one.
+    """
+    context = site.context
+    listener = context.settings.vc_api
+    assert listener is not None  # noqa: S101 - the caller asked
+    token = None
+    if listener.token_file:
+        token = read_token(context.settings.path(listener.token_file))
+    signers = {
+        "ed25519": Signer(context.identity.eddsa, context.identity.eddsa_kid),
+        "p256": Signer(context.identity.es256, context.identity.es256_kid),
+    }
+    may_sign = token is not None or listener.without_token
+    return vc_api.VcApi(
+        issuers=issuers(signers) if may_sign else {},
+        checker=Checker(registry, linked_data),
+        clock=context.clock,
+        token=token,
+        note=lambda name, issued: site.store.write(
+            note_issued, context=context, issuer=name, issued=issued
+        ),
+    )
 
 
 async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Site:

@@ -78,6 +78,17 @@ class TestNetwork(Section):
         return self
 
 
+class VcApiListener(Section):
+    """The VC API on a listener of its own, for software that knows nothing of LRX."""
+
+    listen: str
+    """HOST:PORT; a proxy ends TLS."""
+    token_file: Path | None = None
+    """Holds the bearer token that signing needs; without it nothing is signed."""
+    without_token: bool = False
+    """Sign for anybody: only a node with `[test]` names may."""
+
+
 class Hosted(Section):
     """Another node home whose public documents this process serves."""
 
@@ -129,6 +140,7 @@ class Settings(BaseSettings):
     """Purposes accepted without asking when a complete chain of trust stands."""
     mail: Mail = Mail()
     test: TestNetwork | None = None
+    vc_api: VcApiListener | None = None
     hosted: tuple[Hosted, ...] = ()
     fetch_ports: tuple[Port, ...] = (443,)
     """Ports outgoing requests may go to."""
@@ -152,6 +164,8 @@ class Settings(BaseSettings):
     def _consistent(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together")
+        if self.vc_api and self.vc_api.without_token and not self.test:
+            raise ValueError("vc_api.without_token is for nodes with [test] names")
         if self.test:
             for anchor in self.trust_anchors:
                 if not (anchor.domain or "").endswith(".test"):
@@ -221,3 +235,28 @@ def address(text: str) -> tuple[str, int]:
     """Split `HOST:PORT`."""
     host, _, port = text.rpartition(":")
     return host, int(port)
+
+
+SHORTEST_TOKEN = 32
+"""Characters: 128 bits in hexadecimal."""
+
+
+def read_token(file: Path) -> str:
+    """Read a bearer token that only the node's user may read.
+
+    Raises:
+        SettingsError: no such file, others can read it, or it is too short.
+    """
+    try:
+        mode = file.stat().st_mode
+        token = file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: {error}") from error
+    if mode & 0o077:
+        raise SettingsError(f"{file} has mode {mode & 0o777:04o}, expected 0600")
+    if len(token) < SHORTEST_TOKEN:
+        raise SettingsError(
+            f"{file}: {len(token)} characters, expected {SHORTEST_TOKEN}: "
+            "python3 -c 'import secrets; print(secrets.token_hex(32))' makes one"
+        )
+    return token

@@ -1,17 +1,25 @@
 """`lrx serve` and `lrx migrate`."""
 
 import asyncio
+import json
 import signal
 from argparse import ArgumentParser, Namespace
 
 from node.app import Running
 from node.cli.common import Exit, UsageError, read_settings, say, settings_file
+from node.conformance import throw_away
 from node.logs import configure
 from node.store.migrate import upgrade as migrate
 
 
 def add_serve(parser: ArgumentParser) -> None:
     """Describe the arguments of `lrx serve`."""
+    parser.add_argument(
+        "--conformance",
+        type=int,
+        metavar="PORT",
+        help="a throw-away node for conformance suites, on this machine only",
+    )
     parser.set_defaults(command=serve)
 
 
@@ -22,12 +30,11 @@ def add_migrate(parser: ArgumentParser) -> None:
 
 async def serve(arguments: Namespace) -> int:
     """Run the node until it is asked to end."""
+    if arguments.conformance is not None:
+        return await _serve_suites(arguments.conformance)
     settings = read_settings(arguments)
     configure()
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+    ended = _asked_to_end()
     try:
         node = await Running.start(settings)
     except OSError as error:
@@ -40,6 +47,27 @@ async def serve(arguments: Namespace) -> int:
     finally:
         await node.stop()
     return Exit.VALID
+
+
+async def _serve_suites(port: int) -> int:
+    """Run a throw-away node until it is asked to end; print who its issuers are."""
+    ended = _asked_to_end()
+    try:
+        async with throw_away(port) as dids:
+            print(json.dumps(dids), flush=True)
+            await ended.wait()
+    except OSError as error:
+        raise UsageError(f"cannot listen on port {port}: {error.strerror}") from error
+    return Exit.VALID
+
+
+def _asked_to_end() -> asyncio.Event:
+    """Return what is set once the process is asked to end."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    return ended
 
 
 async def upgrade(arguments: Namespace) -> int:

@@ -89,6 +89,64 @@ _ECHO: dict[str, Any] = {
     }
 }
 
+_JSON_OBJECT: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
+_TOKEN: list[dict[str, list[str]]] = [{"vcApiToken": []}]
+
+
+def _vc(
+    summary: str,
+    status: str,
+    *parameters: str,
+    method: str = "post",
+    security: list[dict[str, list[str]]] | None = None,
+) -> dict[str, Any]:
+    """Describe a route of the VC API, which answers in JSON whatever happens."""
+    operation: dict[str, Any] = {
+        "summary": summary,
+        "description": "On the listener `[vc_api]` of a node that has one.",
+        "security": security or [],
+        "responses": {
+            status: {"description": summary, "content": _JSON_OBJECT},
+            **{
+                refused: {"description": "`errors` says why", "content": _JSON_OBJECT}
+                for refused in ("400", "404", *(("401",) if security else ()))
+            },
+        },
+        "parameters": [
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string"},
+            }
+            for name in parameters
+        ],
+    }
+    if method == "post":
+        operation["requestBody"] = {"required": True, "content": _JSON_OBJECT}
+    return {method: operation}
+
+
+_ISSUE = "Secure a credential"
+_VC_API: dict[str, Any] = {
+    "/vc-api/credentials/issue": _vc(_ISSUE, "201", security=_TOKEN),
+    "/vc-api/issuers/{name}/credentials/issue": _vc(
+        f"{_ISSUE} with the issuer of that name", "201", "name", security=_TOKEN
+    ),
+    "/vc-api/issuers/{name}/{key}/credentials/issue": _vc(
+        f"{_ISSUE} with that kind of key", "201", "name", "key", security=_TOKEN
+    ),
+    "/vc-api/credentials/verify": _vc(
+        "`verified`, and every finding; 400 where it is false", "200"
+    ),
+    "/vc-api/credentials/status": _vc(
+        "Set the status of a credential", "200", security=_TOKEN
+    ),
+    "/vc-api/status/{purpose}": _vc(
+        "Status list of a throw-away node", "200", "purpose", method="get"
+    ),
+}
+
 _ID = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 
 OPENAPI: dict[str, Any] = {
@@ -132,14 +190,16 @@ OPENAPI: dict[str, Any] = {
         "/health/ready": _get("The database answers too", "application/json"),
         "/metrics": _get("Counters for Prometheus", "text/plain"),
         "/openapi.json": _get("This document", "application/json"),
+        **_VC_API,
     },
     "components": {
         "securitySchemes": {
+            "vcApiToken": {"type": "http", "scheme": "bearer"},
             "lrxSignature": {
                 "type": "http",
                 "scheme": "signature",
                 "description": "RFC 9421, profile lrx-1: see SPECIFICATION.md",
-            }
+            },
         },
         "schemas": {
             "Accepted": {

@@ -1,0 +1,113 @@
+"""Is this credential verified? Asked by other software, answered in its terms.
+
+The VC API knows one word, `verified`. It is true only if every finding that the data
+model speaks of is known to be good: a status list that cannot be had, a mechanism this
+node does not know or a key it could not see make it false. What kind of credential it
+is, and whether its issuer is accredited, are not the data model's questions: a type
+this node has no rules for is a warning, and nothing else is.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from node import verifying
+from node.linked_data import LinkedData
+from node.registry import Source
+from protocol.credentials.envelopes import is_enveloped, open_envelope
+from protocol.credentials.findings import AUTHENTICITY, Finding, Result, Verification
+from protocol.errors import ProtocolError, SecuringError
+
+_ENVELOPED: Final = "EnvelopedVerifiableCredential"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found out about one credential or presentation."""
+
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    parts: tuple["Report", ...] = ()
+    """Of the credentials in a presentation, in their order."""
+
+    @property
+    def verified(self) -> bool:
+        """Tell whether nothing is wrong and nothing is unknown, in no part."""
+        return not self.errors and all(part.verified for part in self.parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as the VC API answers."""
+        told: dict[str, Any] = {
+            "verified": self.verified,
+            "errors": self.all_errors(),
+            "warnings": list(self.warnings),
+            "findings": {
+                name: {
+                    "result": str(finding.result),
+                    "reason": finding.reason,
+                    "evidence": finding.evidence,
+                }
+                for name, finding in self.findings.items()
+            },
+        }
+        if self.parts:
+            told["credentialResults"] = [part.as_dict() for part in self.parts]
+        return told
+
+    def all_errors(self) -> list[str]:
+        """Return the errors of this one and of its parts."""
+        inner = [error for part in self.parts for error in part.all_errors()]
+        return [*self.errors, *inner]
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """Verifies with one source of what documents point to."""
+
+    source: Source
+    linked_data: LinkedData | None = None
+
+    async def credential(self, value: Any, at: datetime) -> Report:
+        """Find out whether a credential holds, secured as an object or as a text."""
+        try:
+            octets, media_type = _document(value)
+            verification, _ = await verifying.verify(
+                octets,
+                media_type=media_type,
+                source=self.source,
+                accreditations=(),
+                anchors=(),
+                at=at,
+                linked_data=self.linked_data,
+            )
+        except ProtocolError as error:
+            return Report(errors=(f"{error.title}: {error}",))
+        return _judged(verification)
+
+
+def _document(value: Any) -> tuple[bytes, str | None]:
+    """Return the secured document as octets, and its media type where it is stated."""
+    if isinstance(value, str):
+        return value.encode(), None
+    if not isinstance(value, dict):
+        raise SecuringError("a credential is an object, or a text that secures one")
+    if is_enveloped(value, _ENVELOPED):
+        return open_envelope(value, _ENVELOPED)
+    return json.dumps(value, ensure_ascii=False).encode(), "application/vc"
+
+
+def _judged(verification: Verification) -> Report:
+    errors, warnings = [], []
+    for name in AUTHENTICITY:
+        finding = verification.findings[name]
+        if finding.passes:
+            continue
+        said = f"{name}: {finding.reason}"
+        if name == "schema" and finding.result == Result.UNKNOWN:
+            warnings.append(said)
+        else:
+            errors.append(said)
+    return Report(verification.findings, tuple(errors), tuple(warnings))
