@@ -26,9 +26,6 @@ DIGESTS = "_sd"
 ELEMENT = "..."
 ALGORITHM = "sha-256"
 
-_ELEMENT_PARTS = 2
-_CLAIM_PARTS = 3
-
 _ALWAYS_OPEN = REGISTERED - {"iat", "sub", "jti", "_sd_alg"}
 """What must not come from a disclosure: a holder could leave out the end date."""
 
@@ -55,13 +52,11 @@ class Disclosure(NamedTuple):
             content = parse_strict(from_base64url(text))
         except MalformedValueError as error:
             raise SecuringError(f"a disclosure that cannot be read: {error}") from error
-        if isinstance(content, list) and all(
-            isinstance(one, str) for one in content[:-1]
-        ):
-            if len(content) == _ELEMENT_PARTS:
-                return cls(text, None, content[-1], digest_of(text))
-            if len(content) == _CLAIM_PARTS and content[1] not in (DIGESTS, ELEMENT):
-                return cls(text, content[1], content[2], digest_of(text))
+        match content:
+            case [str(), str(name), value] if name not in (DIGESTS, ELEMENT):
+                return cls(text, name, value, digest_of(text))
+            case [str(), value]:
+                return cls(text, None, value, digest_of(text))
         raise SecuringError(
             "a disclosure that is not an array of salt, name and value, or whose name "
             "SD-JWT keeps for itself"
