@@ -5,7 +5,6 @@ Reading only: whether anything of it may go out is for `node.gate`.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from node.store.credentials import Credential
@@ -13,7 +12,6 @@ from protocol.credentials.claims_paths import Path, format_path, parse_path
 from protocol.credentials.record_model import vct
 from protocol.exchange.dcql import CredentialQuery, Dcql, choices, requested
 from protocol.securing import sd_jwt
-from protocol.securing.sd_jwt import SdJwt
 
 Fields = frozenset[tuple[str, str]]
 """Record id and concrete path as text: the rows of a consent's scope."""
@@ -21,13 +19,7 @@ Fields = frozenset[tuple[str, str]]
 
 def record_of(credential: Credential) -> dict[str, Any]:
     """Return the record a credential states, every claim of it."""
-    return _parsed(credential.sd_jwt).record()
-
-
-@lru_cache(maxsize=8)
-def _parsed(text: str) -> SdJwt:
-    """Take an SD-JWT apart; what is looked at to decide is presented right after."""
-    return sd_jwt.parse(text)
+    return credential.contents.record()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +40,8 @@ class Item:
 
     def presented(self) -> bytes:
         """Return the octets that disclose exactly the units."""
-        return _parsed(self.credential.sd_jwt).present(self.units).encode()
+        one = self.credential
+        return sd_jwt.present(one.sd_jwt, one.contents, self.units).encode()
 
 
 def item_name(credential: Credential) -> str:

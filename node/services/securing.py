@@ -73,7 +73,12 @@ def secure_and_store(
         status_index=place.status_index,
     )
     credentials.add_credential(
-        connection, vault=context.vault, facts=facts, vc=vc, sd_jwt=token
+        connection,
+        vault=context.vault,
+        facts=facts,
+        vc=vc,
+        sd_jwt=token,
+        contents=sd_jwt.parse(token).contents,
     )
     event = {
         "credential": facts.id,

@@ -27,6 +27,7 @@ from node.store.rows import Row, columns, first, many, one
 from node.store.sealed import Vault
 from node.store.tables import credential as _credential
 from node.store.tables import record, status_list
+from protocol.securing.disclosures import Contents
 
 SIZE = 131_072
 """Entries of a list: the least a verifier accepts, for one to hide among the others."""
@@ -95,9 +96,11 @@ class Credential(NamedTuple):
     revoked_reason: str | None
     superseded_by: str | None
     vc: Mapping[str, Any]
-    """The secured VC Data Model form; empty if it was not issued so."""
+    """The secured VC Data Model form."""
     sd_jwt: str
-    """The SD-JWT VC; empty if it was not issued so."""
+    """The SD-JWT VC, with all its disclosures."""
+    contents: Contents
+    """What the SD-JWT discloses, worked out when it was issued."""
 
     @property
     def issuer(self) -> str:
@@ -182,6 +185,7 @@ def add_credential(
     facts: Facts,
     vc: Mapping[str, Any],
     sd_jwt: str,
+    contents: Contents,
 ) -> None:
     """Store a credential, in the place that was claimed for it.
 
@@ -189,7 +193,8 @@ def add_credential(
         ErasedError: the learner has no key any more.
         IntegrityError: the place or the version was taken meanwhile.
     """
-    body = json.dumps({"vc": vc, "sd_jwt": sd_jwt}, ensure_ascii=False).encode()
+    whole = {"vc": vc, "sd_jwt": sd_jwt, "contents": contents.packed()}
+    body = json.dumps(whole, ensure_ascii=False).encode()
     box = learners.box(connection, vault=vault, learner_id=facts.learner_id)
     values = facts._asdict()
     values["award_date"] = facts.award_date and facts.award_date.isoformat()
@@ -404,4 +409,5 @@ def _opened(connection: Connection, vault: Vault, row: Row) -> Credential:
     box = learners.box(connection, vault=vault, learner_id=row["learner_id"])
     body = json.loads(box.open(row["body"], f"credential.body:{row['id']}"))
     known = _known({name: row[name] for name in Facts._fields})
-    return Credential(*known, vc=body["vc"] or {}, sd_jwt=body["sd_jwt"] or "")
+    contents = Contents.unpacked(body["contents"])
+    return Credential(*known, body["vc"], body["sd_jwt"], contents)

@@ -182,7 +182,8 @@ credential = _table(
     Index("credential_digest_vc", "digest_vc"),
     Index("credential_digest_sd_jwt", "digest_sd_jwt"),
 )
-"""`body` is sealed JSON `{"vc": …, "sd_jwt": …}`; `award_date` is an ISO day."""
+"""`body` is sealed JSON `{"vc": …, "sd_jwt": …, "contents": …}`; `award_date` an ISO
+day."""
 
 # Consented: see gate.sql.
 

@@ -6,8 +6,10 @@ where RFC 9901 leaves it empty.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from itertools import starmap
 from typing import Any, NamedTuple
 
 from protocol.errors import MalformedValueError, SecuringError
@@ -64,12 +66,80 @@ class Disclosure(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """A value with nothing more to disclose inside."""
+    """Where a value lies that has nothing more to disclose inside."""
 
     path: Path
-    value: Any
-    needs: frozenset[str]
-    """Digests of the disclosures it takes to see it; empty if it is always open."""
+    needs: frozenset[int]
+    """Places of the disclosures it takes to see it; empty if it is always open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is disclosed, and which disclosures each part of it takes.
+
+    The issuer keeps it beside the SD-JWT, which then need not be taken apart again to
+    present some of it.
+    """
+
+    claims: Mapping[str, Any]
+    leaves: tuple[Leaf, ...]
+
+    def record(self) -> dict[str, Any]:
+        """Return the claims without those about the credential itself."""
+        return {n: v for n, v in self.claims.items() if n not in REGISTERED}
+
+    def paths(self) -> set[Path]:
+        """Return where the parts of the record lie that can be presented."""
+        return {one.path for one in self.leaves if one.path[0] not in REGISTERED}
+
+    def needed(self, paths: Iterable[Path]) -> frozenset[int]:
+        """Return the places of the disclosures that show `paths` and nothing else.
+
+        A path selects what lies at it and below. Everything below may also be named
+        one by one.
+
+        Raises:
+            SecuringError: there is nothing at a path, or it can only be disclosed
+                together with what was not asked for.
+        """
+        chosen = set(paths)
+        shown: list[Leaf] = []
+        withheld: list[Leaf] = []
+        for leaf in self.leaves:
+            (shown if self._is_covered(leaf, chosen) else withheld).append(leaf)
+        needed = frozenset[int]().union(*(leaf.needs for leaf in shown))
+        if any(leaf.needs and leaf.needs <= needed for leaf in withheld):
+            raise SecuringError("a claim that cannot be disclosed alone")
+        met = {leaf.path[:n] for leaf in shown for n in range(1, len(leaf.path) + 1)}
+        whole = {leaf.path for leaf in shown}
+        if not all(
+            path in met or any(path[:n] in whole for n in range(1, len(path)))
+            for path in chosen
+        ):
+            raise SecuringError(
+                "a path to nothing that can be disclosed, or only as part of more"
+            )
+        return needed
+
+    def packed(self) -> dict[str, Any]:
+        """Return it in a form fit for JSON; `unpacked` reads it."""
+        leaves = [[list(leaf.path), sorted(leaf.needs)] for leaf in self.leaves]
+        return {"claims": self.claims, "leaves": leaves}
+
+    @classmethod
+    def unpacked(cls, packed: Mapping[str, Any]) -> "Contents":
+        """Read what `packed` made; for one's own store, nothing is checked."""
+        leaves = ((tuple(path), frozenset(needs)) for path, needs in packed["leaves"])
+        return cls(packed["claims"], tuple(starmap(Leaf, leaves)))
+
+    def _is_covered(self, leaf: Leaf, chosen: AbstractSet[Path]) -> bool:
+        """Tell whether a leaf is named, or something around it, or all inside it."""
+        if any(leaf.path[:n] in chosen for n in range(1, len(leaf.path) + 1)):
+            return True
+        value: Any = self.claims
+        for step in leaf.path:
+            value = value[step]
+        return _all_inside(leaf.path, value, chosen)
 
 
 def process(
@@ -83,12 +153,10 @@ def process(
         SecuringError: a digest twice, a disclosure that nothing refers to, or one of
             a claim that must be open or is there already.
     """
-    return unfold(payload, tuple(disclosures))[0]
+    return dict(unfold(payload, tuple(disclosures)).claims)
 
 
-def unfold(
-    payload: Mapping[str, Any], disclosures: tuple[Disclosure, ...]
-) -> tuple[dict[str, Any], tuple[Leaf, ...]]:
+def unfold(payload: Mapping[str, Any], disclosures: tuple[Disclosure, ...]) -> Contents:
     """Return the disclosed claims, and the leaves they consist of.
 
     Raises:
@@ -96,14 +164,14 @@ def unfold(
     """
     if payload.get("_sd_alg", ALGORITHM) != ALGORITHM:
         raise SecuringError(f"an SD-JWT with another hash than {ALGORITHM}")
-    unfolder = _Unfolder({one.digest: one for one in disclosures})
+    unfolder = _Unfolder(disclosures)
     claims = unfolder.object(payload, (), frozenset())
     if len(unfolder.used) != len(disclosures):
         raise SecuringError("a disclosure twice, or one that no digest refers to")
     claims = {} if claims is _NOTHING else claims
     claims.pop("_sd_alg", None)
     leaves = (leaf for leaf in unfolder.leaves if leaf.path != ("_sd_alg",))
-    return claims, tuple(leaves)
+    return Contents(claims, tuple(leaves))
 
 
 _NOTHING: Any = object()
@@ -113,15 +181,16 @@ _NOTHING: Any = object()
 class _Unfolder:
     """Walks what was signed, and follows each digest to its disclosure."""
 
-    def __init__(self, disclosures: Mapping[str, Disclosure]) -> None:
+    def __init__(self, disclosures: Sequence[Disclosure]) -> None:
         self._disclosures = disclosures
+        self._places = {one.digest: place for place, one in enumerate(disclosures)}
         self._seen: set[str] = set()
-        self.used: set[str] = set()
+        self.used: set[int] = set()
         self.leaves: list[Leaf] = []
 
-    def value(self, value: Any, path: Path, needs: frozenset[str]) -> Any:
+    def value(self, value: Any, path: Path, needs: frozenset[int]) -> Any:
         if not isinstance(value, dict | list) or not _has_digests(value):
-            self.leaves.append(Leaf(path, value, needs))
+            self.leaves.append(Leaf(path, needs))
             return value
         # Disclosures can nest deeper than any one JSON text.
         if len(path) >= DEPTH:
@@ -131,7 +200,7 @@ class _Unfolder:
         return self._array(value, path, needs)
 
     def object(
-        self, value: Mapping[str, Any], path: Path, needs: frozenset[str]
+        self, value: Mapping[str, Any], path: Path, needs: frozenset[int]
     ) -> Any:
         if ELEMENT in value:
             raise SecuringError(f"an SD-JWT with a stray member {ELEMENT}")
@@ -143,15 +212,16 @@ class _Unfolder:
         if not isinstance(digests, list):
             raise SecuringError(f"an SD-JWT whose {DIGESTS} is not an array")
         for digest in digests:
-            disclosure = self._follow(digest)
-            if disclosure is None:
+            place = self._follow(digest)
+            if place is None:
                 continue
+            disclosure = self._disclosures[place]
             stated = disclosure.name
             if stated is None or stated in value or stated in members:
                 raise SecuringError("a disclosure of an element, or of a claim again")
             if not path and stated in _ALWAYS_OPEN:
                 raise SecuringError(f"a disclosure of the registered claim {stated}")
-            below = needs | {digest}
+            below = needs | {place}
             self._put(members, path, stated, disclosure.value, below)
         return members if members or not digests else _NOTHING
 
@@ -161,13 +231,13 @@ class _Unfolder:
         path: Path,
         name: str,
         inner: Any,
-        needs: frozenset[str],
+        needs: frozenset[int],
     ) -> None:
         unfolded = self.value(inner, (*path, name), needs)
         if unfolded is not _NOTHING:
             members[name] = unfolded
 
-    def _array(self, value: list[Any], path: Path, needs: frozenset[str]) -> Any:
+    def _array(self, value: list[Any], path: Path, needs: frozenset[int]) -> Any:
         elements: list[Any] = []
         for element in value:
             below = needs
@@ -175,28 +245,29 @@ class _Unfolder:
             if isinstance(element, dict) and ELEMENT in element:
                 if len(element) != 1:
                     raise SecuringError(f"an SD-JWT with members beside {ELEMENT}")
-                disclosure = self._follow(element[ELEMENT])
-                if disclosure is None:
+                place = self._follow(element[ELEMENT])
+                if place is None:
                     continue
+                disclosure = self._disclosures[place]
                 if disclosure.name is not None:
                     raise SecuringError("a disclosure of a claim as an element")
                 inner = disclosure.value
-                below = needs | {element[ELEMENT]}
+                below = needs | {place}
             unfolded = self.value(inner, (*path, len(elements)), below)
             if unfolded is not _NOTHING:
                 elements.append(unfolded)
         return elements if elements or not value else _NOTHING
 
-    def _follow(self, digest: Any) -> Disclosure | None:
+    def _follow(self, digest: Any) -> int | None:
         if not isinstance(digest, str):
             raise SecuringError("an SD-JWT with a digest that is not a text")
         if digest in self._seen:
             raise SecuringError("an SD-JWT with a digest twice")
         self._seen.add(digest)
-        disclosure = self._disclosures.get(digest)
-        if disclosure is not None:
-            self.used.add(digest)
-        return disclosure
+        place = self._places.get(digest)
+        if place is not None:
+            self.used.add(place)
+        return place
 
 
 def _has_digests(value: Any) -> bool:
@@ -212,13 +283,6 @@ def _has_digests(value: Any) -> bool:
 def digest_of(text: str) -> str:
     """Return the digest that stands for a disclosure."""
     return as_base64url(hashlib.sha256(text.encode()).digest())
-
-
-def is_covered(leaf: Leaf, chosen: AbstractSet[Path]) -> bool:
-    """Tell whether `chosen` names `leaf`, something around it, or all inside it."""
-    if any(leaf.path[:length] in chosen for length in range(1, len(leaf.path) + 1)):
-        return True
-    return bool(leaf.value) and _all_inside(leaf.path, leaf.value, chosen)
 
 
 def _all_inside(path: Path, value: Any, chosen: AbstractSet[Path]) -> bool:

@@ -13,7 +13,7 @@ has coarser units, which are then shown whole or not at all. The holder's proof 
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
@@ -27,11 +27,10 @@ from protocol.securing.disclosures import (
     DIGESTS,
     ELEMENT,
     REGISTERED,
+    Contents,
     Disclosure,
-    Leaf,
     Path,
     digest_of,
-    is_covered,
     unfold,
 )
 
@@ -52,8 +51,7 @@ class SdJwt:
     disclosures: tuple[Disclosure, ...]
     key_binding: str | None
     """The holder's proof, if there is one; see `key_binding`."""
-    _claims: Mapping[str, Any] = field(repr=False)
-    _leaves: tuple[Leaf, ...] = field(repr=False)
+    contents: Contents
 
     @property
     def kid(self) -> DidUrl:
@@ -82,15 +80,15 @@ class SdJwt:
 
     def claims(self) -> dict[str, Any]:
         """Return everything disclosed, and what is open anyway."""
-        return dict(self._claims)
+        return dict(self.contents.claims)
 
     def record(self) -> dict[str, Any]:
         """Return the claims without those about the credential itself."""
-        return {n: v for n, v in self._claims.items() if n not in REGISTERED}
+        return self.contents.record()
 
     def paths(self) -> set[Path]:
         """Return where the parts of the record lie that can be presented."""
-        return {one.path for one in self._leaves if one.path[0] not in REGISTERED}
+        return self.contents.paths()
 
     def presented_without_binding(self) -> str:
         """Return the text a holder's proof is over."""
@@ -99,32 +97,22 @@ class SdJwt:
     def present(self, paths: Iterable[Path]) -> str:
         """Return an SD-JWT that discloses `paths` and nothing else that is hidden.
 
-        A path selects what lies at it and below. Everything below may also be named
-        one by one.
-
         Raises:
-            SecuringError: there is nothing at a path, or it can only be disclosed
-                together with what was not asked for.
+            SecuringError: as for `Contents.needed`.
         """
-        chosen = set(paths)
-        shown: list[Leaf] = []
-        withheld: list[Leaf] = []
-        for leaf in self._leaves:
-            (shown if is_covered(leaf, chosen) else withheld).append(leaf)
-        needed = frozenset[str]().union(*(leaf.needs for leaf in shown))
-        if any(leaf.needs and leaf.needs <= needed for leaf in withheld):
-            raise SecuringError("a claim that cannot be disclosed alone")
-        met = {leaf.path[:n] for leaf in shown for n in range(1, len(leaf.path) + 1)}
-        whole = {leaf.path for leaf in shown}
-        if not all(
-            path in met or any(path[:n] in whole for n in range(1, len(path)))
-            for path in chosen
-        ):
-            raise SecuringError(
-                "a path to nothing that can be disclosed, or only as part of more"
-            )
-        kept = [d.text for d in self.disclosures if d.digest in needed]
-        return "~".join([self.token, *kept, ""])
+        return present(self.presented_without_binding(), self.contents, paths)
+
+
+def present(text: str, contents: Contents, paths: Iterable[Path]) -> str:
+    """Return the SD-JWT `text`, of known `contents`, with what discloses `paths` only.
+
+    Raises:
+        SecuringError: as for `Contents.needed`.
+    """
+    needed = contents.needed(paths)
+    token, *texts, _ = text.split("~")
+    kept = (one for place, one in enumerate(texts) if place in needed)
+    return "~".join([token, *kept, ""])
 
 
 class _Grain(IntEnum):
@@ -181,8 +169,8 @@ def parse(text: str) -> SdJwt:
     token, *texts, binding = text.split("~")
     jws = jose.read(token, TYPES)
     disclosures = tuple(map(Disclosure.read, texts))
-    claims, leaves = unfold(jws.claims, disclosures)
-    return SdJwt(jws, token, disclosures, binding or None, claims, leaves)
+    contents = unfold(jws.claims, disclosures)
+    return SdJwt(jws, token, disclosures, binding or None, contents)
 
 
 def verify(sd_jwt: SdJwt, key: VerificationKey) -> bool:

@@ -11,8 +11,10 @@ from store_world import ANN, AT, BOB, CONSENT, DAY, DIGEST, VAULT, opened
 from node.store import credentials, exchanges, learners
 from node.store.credentials import Facts, Place, StatusListFullError
 from node.store.learners import ErasedError
+from protocol.securing.disclosures import Contents, Leaf
 
 LIST = "https://uni.test/status/1"
+CONTENTS = Contents({"gpa": "3.2"}, (Leaf(("gpa",), frozenset({0})),))
 
 
 @pytest.fixture
@@ -45,7 +47,12 @@ def issue(connection, id_, *, learner=ANN, key="bsc", at=AT, place=None):
     status = {"statusListCredential": LIST, "statusListIndex": "7"}
     vc = {"issuer": {"id": "did:web:uni.test"}, "credentialStatus": status}
     credentials.add_credential(
-        connection, vault=VAULT, facts=facts, vc=vc, sd_jwt=f"ey.{id_}~"
+        connection,
+        vault=VAULT,
+        facts=facts,
+        vc=vc,
+        sd_jwt=f"ey.{id_}~",
+        contents=CONTENTS,
     )
     return facts
 
@@ -72,6 +79,7 @@ def test_a_credential_comes_back_whole(connection):
 
     assert found[: len(facts)] == facts
     assert found.sd_jwt == "ey.a~"
+    assert found.contents == CONTENTS
     assert found.issuer == "did:web:uni.test"
     assert found.status_url == LIST
     assert credentials.credential(connection, vault=VAULT, id="x") is None

@@ -15,7 +15,12 @@ from protocol.errors import SecuringError
 from protocol.identity.keys import LocalSigningKey, VerificationKey
 from protocol.identity.multibase import as_base64url, from_base64url
 from protocol.securing import jose, key_binding, sd_jwt
-from protocol.securing.disclosures import Disclosure, digest_of, process
+from protocol.securing.disclosures import (
+    Contents,
+    Disclosure,
+    digest_of,
+    process,
+)
 from protocol.securing.key_binding import Binding
 from protocol.securing.sd_jwt import MAXIMUM_DISCLOSURES
 from tests.protocol.parties import AT, RECORD, Party, salts
@@ -118,6 +123,18 @@ def test_exactly_what_was_chosen_is_presented(record, data):
 
     assert shown.record() == select(record, chosen)
     assert sd_jwt.verify(shown, UNI.keys["#cred-2"].verification_key)
+
+
+@given(records, st.data())
+def test_contents_kept_apart_present_the_same(record, data):
+    text = issue(record)
+    whole = sd_jwt.parse(text)
+    chosen = data.draw(st.sets(st.sampled_from(sorted(leaves(record), key=str))))
+
+    kept = Contents.unpacked(json.loads(json.dumps(whole.contents.packed())))
+
+    assert kept == whole.contents
+    assert sd_jwt.present(text, kept, chosen) == whole.present(chosen)
 
 
 def marked(record):
