@@ -4,9 +4,10 @@
 doors and its background work. Tests call the same functions with another clock.
 """
 
+import asyncio
 import ssl
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -21,8 +22,9 @@ from node.ledger import Ledger
 from node.linked_data import LinkedData
 from node.peers import Sender
 from node.registry import Registry
+from node.reloading import Reloader, watch
 from node.services.vc_checking import Checker
-from node.services.vc_issuing import Signer, issuers, note_issued
+from node.services.vc_issuing import Issuer, Signer, issuers, note_issued
 from node.settings import Settings, address, load, read_token
 from node.store.engine import Store, open_store
 from node.store.sealed import Vault
@@ -94,10 +96,13 @@ class Running:
             worker = Worker(context, store, registry, sender, actor)
             app = build_app(sites, context=context, store=store, registry=registry)
             await _listen(app, settings.listen, _tls(settings), stack)
+            reloaders = [Reloader(s.context, registry) for s in sites.values()]
             if settings.vc_api:
                 api = vc_api_of(site, registry, linked_data)
                 door = vc_api.build_vc_api(api)
                 await _listen(door, settings.vc_api.listen, None, stack)
+                if api.issuers:
+                    reloaders[0].then = lambda: api.issuers.update(_issuers(context))
             pages = portal.build_portal(
                 store=store,
                 context=context,
@@ -107,6 +112,8 @@ class Running:
             pages[SITES] = sites
             pages.add_routes(public.health)
             await _listen(pages, settings.portal_listen, None, stack)
+            watching = asyncio.create_task(watch(reloaders))
+            stack.push_async_callback(_ended, watching)
             if settings.workers:
                 await worker.start()
                 stack.push_async_callback(worker.stop)
@@ -129,13 +136,9 @@ def vc_api_of(site: Site, registry: Registry, linked_data: LinkedData) -> vc_api
     token = None
     if listener.token_file:
         token = read_token(context.settings.path(listener.token_file))
-    signers = {
-        "ed25519": Signer(context.identity.eddsa, context.identity.eddsa_kid),
-        "p256": Signer(context.identity.es256, context.identity.es256_kid),
-    }
     may_sign = token is not None or listener.without_token
     return vc_api.VcApi(
-        issuers=issuers(signers) if may_sign else {},
+        issuers=_issuers(context) if may_sign else {},
         checker=Checker(registry, linked_data),
         clock=context.clock,
         token=token,
@@ -143,6 +146,22 @@ def vc_api_of(site: Site, registry: Registry, linked_data: LinkedData) -> vc_api
             note_issued, context=context, issuer=name, issued=issued
         ),
     )
+
+
+def _issuers(context: NodeContext) -> dict[str, Issuer]:
+    keys = context.identity
+    return issuers(
+        {
+            "ed25519": Signer(keys.eddsa, keys.eddsa_kid),
+            "p256": Signer(keys.es256, keys.es256_kid),
+        }
+    )
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Site:

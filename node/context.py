@@ -18,9 +18,9 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NodeContext:
-    """The node as its services see it."""
+    """The node as its services see it; `identity` alone changes while it runs."""
 
     settings: Settings
     identity: Identity

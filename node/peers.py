@@ -93,9 +93,9 @@ class Sender:
             headers={"Content-Type": media_type, **headers},
             body=body,
         )
-        return self._read(answer, parts, nonce, document)
+        return await self._read(answer, parts, nonce, document)
 
-    def _read(
+    async def _read(
         self, answer: Answer, request: RequestParts, nonce: str, peer: DidDocument
     ) -> Outcome:
         fields = {name.lower(): value for name, value in answer.headers}
@@ -113,6 +113,10 @@ class Sender:
             if signed.keyid.did != peer.id:
                 return Outcome(0, "unsigned", "the answer is signed by another DID")
             key = peer.key_for(signed.keyid, "authentication")
+            if key is None:
+                # The peer may have rotated since we looked.
+                fresh = await self.registry.history(peer.id, fresh=True)
+                key = fresh.current().key_for(signed.keyid, "authentication")
             http_signatures.verify(signed, key, answer.body)
         except ProtocolError as error:
             # 401 comes unsigned where the peer could not read our signature.

@@ -71,7 +71,7 @@ class Registry:
     store: Store
     fetcher: Fetcher
     clock: Clock
-    own: Mapping[str, bytes] = field(default_factory=dict)
+    own: dict[str, bytes] = field(default_factory=dict)
     """DID logs this process serves itself, by DID."""
     _histories: dict[str, _Kept[DidHistory]] = field(default_factory=dict)
     _lists: dict[str, _Kept[bytes]] = field(default_factory=dict)
@@ -119,6 +119,10 @@ class Registry:
             at=now,
         )
         return history
+
+    def forget(self, did: str) -> None:
+        """Look a DID up anew when it is next asked about."""
+        self._histories.pop(did, None)
 
     def remembered_history(self, did: str) -> DidHistory | None:
         """Return the DID's versions if they were looked up within the hour."""

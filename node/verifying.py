@@ -14,7 +14,7 @@ from node.linked_data import LinkedData
 from node.registry import Source
 from protocol.credentials.findings import ProofCheck
 from protocol.errors import DidError
-from protocol.identity.dids import Did, DidHistory
+from protocol.identity.dids import Did, DidHistory, DidUrl
 from protocol.rules import statements, trust
 from protocol.rules.trust import Standing
 from protocol.rules.validation import Evidence, Verification, Want, assess
@@ -131,7 +131,9 @@ async def _gather(
     want: Want, gathered: Gathered, source: Source, *, fresh: bool
 ) -> None:
     try:
-        if want.kind == "did":
+        if want.kind == "key":
+            await _look_again(want, gathered, source)
+        elif want.kind == "did":
             gathered.histories[want.id] = await source.history(Did.parse(want.id))
         elif want.kind == "status":
             gathered.status_lists[want.id] = await source.status_list(
@@ -141,6 +143,15 @@ async def _gather(
             gathered.unobtainable[want] = "no such statement is known here"
     except DidError as error:
         gathered.unobtainable[want] = str(error)
+
+
+async def _look_again(want: Want, gathered: Gathered, source: Source) -> None:
+    """Look for a key in the newest version of its DID document."""
+    # Asked once: if it is still not there, it is not there.
+    gathered.unobtainable[want] = "no version of the DID document has it"
+    history = await source.history(DidUrl.parse(want.id).did, fresh=True)
+    for did in history.dids:
+        gathered.histories[str(did)] = history
 
 
 async def _ask_about_proof(

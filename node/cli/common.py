@@ -13,6 +13,7 @@ from typing import Any
 
 from node.handle import Node, opened_at
 from node.settings import Settings, load
+from node.texts.catalogue import text
 
 Command = Callable[[Namespace], Awaitable[int]]
 
@@ -37,6 +38,11 @@ def language() -> str:
         if value:
             return "ja" if value.startswith("ja") else "en"
     return "ja" if (locale.getlocale()[0] or "").startswith("ja") else "en"
+
+
+def words(key: str, **values: object) -> str:
+    """Return what a command says, in the language of the locale."""
+    return text(language(), f"say.{key}", **values)
 
 
 def settings_file(arguments: Namespace) -> Path:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from cryptography import x509
 
-from node import identity
+from node import identity, rotation
 from node.cli.common import Exit, read_settings, say, show
 from node.context import system_clock
 from node.fetch import DID_LOG, FetchError, fetcher_for
@@ -22,6 +22,8 @@ from protocol.identity.dids import document_url
 
 LOW_DISK = 1024**3
 OLD_MESSAGE = timedelta(hours=1)
+LINGERS = timedelta(days=7)
+"""How long a replaced key may stay in the DID document."""
 SOON = timedelta(days=30)
 
 
@@ -90,6 +92,13 @@ def _keys(settings: Settings) -> Check:
             "warn",
             f"{' and '.join(offline)} key beside the running node",
             "move update.json and next.json to a medium in a safe",
+        )
+    history, _ = identity.read_log(settings.path(settings.keystore), settings.did)
+    replaced = rotation.replaced(history.current())
+    if replaced and history.versions[-1].at < system_clock() - LINGERS:
+        names = ", ".join(url.fragment for url in replaced)
+        return Check(
+            "keys", "warn", f"replaced, but still valid: {names}", "lrx keys retire"
         )
     return Check("keys", "ok", f"{keys.did} speaks with {keys.message_kid.fragment}")
 

@@ -108,9 +108,12 @@ def events(
     since: int = 0,
     limit: int = 1000,
     learner_id: str | None = None,
+    kind: str | None = None,
 ) -> list[Event]:
-    """Return events after number `since`, in order; of one learner, or of all."""
+    """Return events after number `since`, in order; of one learner or kind, or all."""
     query = select(audit_event).where(audit_event.c.seq > since)
+    if kind is not None:
+        query = query.where(audit_event.c.kind == kind)
     if learner_id is not None:
         query = query.where(audit_event.c.learner_id == learner_id)
     query = query.order_by(audit_event.c.seq).limit(limit)

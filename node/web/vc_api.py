@@ -49,7 +49,8 @@ Note = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 class VcApi:
     """What the routes work with."""
 
-    issuers: Mapping[str, Issuer]
+    issuers: dict[str, Issuer]
+    """By name; they change when the node's keys do."""
     checker: Checker
     clock: Clock
     token: str | None

@@ -15,7 +15,7 @@ from protocol.credentials.model import SecuredDocument
 from protocol.errors import DidError
 from protocol.identity.dids import Did, DidHistory, resolve_offline
 
-WantKind = Literal["did", "status", "accreditation", "linked-data-proof"]
+WantKind = Literal["did", "key", "status", "accreditation", "linked-data-proof"]
 Overall = Literal["valid", "invalid", "undetermined"]
 
 
@@ -71,8 +71,9 @@ class Want:
 
     kind: WantKind
     id: str
-    """A DID, the URL of a status list, the DID an accreditation is about, or the digest
-    of a linked-data proof with what it is about (`StatedProof.digest`)."""
+    """A DID, a key that no known version of a DID document has, the URL of a status
+    list, the DID an accreditation is about, or the digest of a linked-data proof with
+    what it is about (`StatedProof.digest`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,7 @@ class Inquiry:
 
 _NAMES: Mapping[WantKind, str] = {
     "did": "the DID document of",
+    "key": "a DID document with the key",
     "status": "the status list",
     "accreditation": "a statement about",
     "linked-data-proof": "a verdict on the linked-data proof",

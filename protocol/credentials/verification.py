@@ -23,6 +23,7 @@ from protocol.credentials.findings import (
     ProofCheck,
     Result,
     Verification,
+    Want,
     is_same,
     worst,
 )
@@ -182,6 +183,9 @@ def _judge(
     key, at_signing = key_at_signing(
         proof, issued_at=document.valid_from, history=history, at=inquiry.at
     )
+    if history is not None and signer and key is None:
+        # The signer may have rotated since its document was last looked at.
+        inquiry.lack(Want("key", signer))
     named = {"mechanism": proof.mechanism}
     if proof.verification_method:
         named["verification_method"] = str(proof.verification_method)

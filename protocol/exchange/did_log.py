@@ -143,6 +143,15 @@ def append(
     return longer
 
 
+def announced(log: bytes) -> tuple[str, ...]:
+    """Return the hashes of the keys that may sign the next entry (pre-rotation).
+
+    Raises:
+        DidError: `log` is not valid.
+    """
+    return _replay(log)[-1].parameters.next_key_hashes
+
+
 def read(
     did: Did,
     log: bytes,

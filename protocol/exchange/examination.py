@@ -142,7 +142,8 @@ class Examination:
         while verification.wants:
             missing.update(dict.fromkeys(verification.wants, "not in the pack"))
             verification = self._assess(item_id, lists, at, missing)
-        return verification, {want for want in missing if want.kind != "accreditation"}
+        beside = {"accreditation", "key"}
+        return verification, {w for w in missing if w.kind not in beside}
 
     def _assess(
         self,
