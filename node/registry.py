@@ -16,6 +16,7 @@ from node.context import Clock
 from node.fetch import DID_LOG, DOCUMENT, Fetcher
 from node.store import peers as peer_store
 from node.store.engine import Store
+from protocol.credentials import revocation
 from protocol.errors import DidError, MalformedValueError, ProtocolError
 from protocol.exchange import did_log
 from protocol.identity.dids import (
@@ -30,8 +31,9 @@ from protocol.linked_data import jcs
 DID_LIFETIME = timedelta(hours=1)
 DOCUMENT_LIMIT = 64 * 1024
 """Octets of a DID document."""
-LIST_TYPES = "application/vc, application/json"
+LIST_TYPES = "application/vc, application/statuslist+jwt, application/json"
 STATUS_LIFETIME = timedelta(minutes=5)
+"""Longest time a list is kept; less, where its `ttl` says so."""
 NEGATIVE_LIFETIME = timedelta(seconds=10)
 
 
@@ -140,7 +142,7 @@ class Registry:
             raise DidError(failed.value)
 
     async def status_list(self, url: str, *, fresh: bool = False) -> bytes:
-        """Return the status list credential at `url`, at most five minutes old.
+        """Return the status list at `url`, at most five minutes old.
 
         Raises:
             DidError: refused, unreachable or too large.
@@ -155,7 +157,8 @@ class Registry:
         except DidError as error:
             self._failed[url] = _Kept(str(error), now + NEGATIVE_LIFETIME)
             raise
-        self._lists[url] = _Kept(octets, now + STATUS_LIFETIME)
+        lifetime = revocation.time_to_live(octets) or STATUS_LIFETIME
+        self._lists[url] = _Kept(octets, now + min(lifetime, STATUS_LIFETIME))
         await self.store.write(
             peer_store.archive_status_list, url=url, octets=octets, at=now
         )

@@ -9,13 +9,13 @@ VC. What can be read but not judged, such as another cryptosuite, is read and na
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from protocol import securing
-from protocol.credentials import vcdm
+from protocol.credentials import status_entries, vcdm
 from protocol.credentials.proofs import (
     StatedProof,
     jws_proof,
@@ -24,21 +24,21 @@ from protocol.credentials.proofs import (
     sd_jwt_proof,
 )
 from protocol.credentials.record_model import Kind, kind_of
-from protocol.credentials.status_lists import ENTRY_TYPE
+from protocol.credentials.status_entries import (
+    StatusEntry,
+    UnknownStatusError,
+    parts_of,
+)
 from protocol.errors import DidError, SecuringError
 from protocol.identity.dids import Did
 from protocol.identity.multibase import as_base64url
 from protocol.linked_data.jcs import parse_strict
 from protocol.securing.sd_jwt import SdJwt
 
-PURPOSES = frozenset({"revocation", "suspension"})
-"""Status purposes whose bit means that a credential no longer counts."""
-
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_INDEX = re.compile(r"\d{1,10}", re.ASCII)
 _STARTS = ("validFrom", "issuanceDate", "nbf")
 _ENDS = ("validUntil", "expirationDate", "exp")
 _AWARDED = (
@@ -48,17 +48,6 @@ _AWARDED = (
     ("certificate", "issued_on"),
 )
 """Where a record states the day that counts, the most telling first."""
-
-
-@dataclass(frozen=True, slots=True)
-class StatusEntry:
-    """A credential's place in a status list."""
-
-    list_url: str
-    index: int
-    purpose: str
-    message: str | None = None
-    """What the issuer says a set bit means."""
 
 
 class AwardDate(NamedTuple):
@@ -184,9 +173,8 @@ class SecuredDocument:
 
     @property
     def status(self) -> tuple[StatusEntry, ...]:
-        """Its places in bitstring status lists, as far as they can be read."""
-        entries = (status_entry(one) for one in self.stated_status)
-        return tuple(one for one in entries if isinstance(one, StatusEntry))
+        """Its places in status lists, as far as they can be read."""
+        return tuple(_entries(self.stated_status))
 
     @property
     def stated_status(self) -> tuple[Any, ...]:
@@ -196,7 +184,8 @@ class SecuredDocument:
             # In a VC `status` means nothing.
             if name in self.claims and (self.is_sd_jwt or name == "credentialStatus"):
                 stated = self.claims[name]
-                found += stated if isinstance(stated, list) else [stated]
+                listed = stated if isinstance(stated, list) else [stated]
+                found += (part for one in listed for part in parts_of(one))
         return tuple(found)
 
 
@@ -238,28 +227,14 @@ def as_moment(value: Any) -> datetime | None:
         return None
 
 
-def status_entry(stated: Any) -> StatusEntry | str:
-    """Read a bitstring status list entry, or say what is wrong with it."""
-    if not isinstance(stated, Mapping) or stated.get("type") != ENTRY_TYPE:
-        return "not a bitstring status list entry"
-    url, index = stated.get("statusListCredential"), stated.get("statusListIndex")
-    purpose, size = stated.get("statusPurpose"), stated.get("statusSize", 1)
-    if not isinstance(url, str) or not isinstance(purpose, str):
-        return "a status entry without a list or a purpose"
-    if not isinstance(index, str) or not _INDEX.fullmatch(index):
-        return "a status entry whose statusListIndex is not a number in a text"
-    if size != 1 or isinstance(size, bool):
-        return "a status entry whose statusSize is not 1"
-    return StatusEntry(url, int(index), purpose, _message(stated))
-
-
-def _message(stated: Mapping[str, Any]) -> str | None:
-    messages = stated.get("statusMessage")
-    for one in messages if isinstance(messages, list) else []:
-        match one:
-            case {"status": "0x1", "message": str(text)}:
-                return text
-    return None
+def _entries(stated: Iterable[Any]) -> Iterator[StatusEntry]:
+    for one in stated:
+        try:
+            entry = status_entries.read(one)
+        except UnknownStatusError:
+            continue
+        if isinstance(entry, StatusEntry):
+            yield entry
 
 
 def _bounds(claims: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[Bound]:

@@ -88,6 +88,21 @@ def jws_proof(text: str) -> tuple[dict[str, Any], StatedProof]:
     )
 
 
+def token_proof(text: str, typ: str) -> tuple[dict[str, Any], StatedProof]:
+    """Return the claims of a JWT that is no credential, of the given `typ`.
+
+    Raises:
+        SecuringError: not a compact JWS over one JSON object.
+    """
+    try:
+        jws = jose.read(text, typ)
+    except SecuringError as error:
+        return _foreign(text, {typ}, str(error))
+    signed_at = moment(jws.claims.get("iat"))
+    proof = StatedProof(typ, jws.kid, signed_at, verify=partial(jose.verify, jws))
+    return jws.claims, proof
+
+
 def sd_jwt_proof(
     text: str,
 ) -> tuple[dict[str, Any], StatedProof, sd_jwt.SdJwt | None]:

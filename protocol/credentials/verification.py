@@ -30,7 +30,7 @@ from protocol.credentials.findings import (
 from protocol.credentials.model import SecuredDocument
 from protocol.credentials.proofs import StatedProof
 from protocol.credentials.signing_keys import ITS_OWN_KEY, key_at_signing
-from protocol.identity.dids import Did, DidHistory
+from protocol.identity.dids import DidHistory
 from protocol.securing import key_binding
 from protocol.securing.key_binding import Binding
 
@@ -104,32 +104,39 @@ def status_now(
     history = inquiry.history(issuer)
     assert isinstance(history, DidHistory)  # noqa: S101 - the key came from it
     found = [
-        _status(stated, issuer, history, inquiry) for stated in document.stated_status
+        _status(stated, document, history, inquiry) for stated in document.stated_status
     ]
     return _together("status_now", found)
 
 
-def _status(stated: Any, issuer: Did, history: DidHistory, inquiry: Inquiry) -> Finding:
+def _status(
+    stated: Any, document: SecuredDocument, history: DidHistory, inquiry: Inquiry
+) -> Finding:
     """Judge one status entry by the list it names."""
     place = revocation.place(stated)
     if isinstance(place, Finding):
         return place
-    named = {"list": place.list_url, "index": place.index, "purpose": place.purpose}
-    known = place.list_url in inquiry.evidence.status_lists
+    # Nobody signs a list of ids: where it lies is all there is to believe it for.
+    is_signed = place.kind != "1edtech"
+    known = is_signed and place.list_url in inquiry.evidence.status_lists
     if not known and not revocation.is_tied(place.list_url, history):
         reason = (
             f"the status list {place.list_url} lies on an origin that is not tied to "
             "the issuer, so it is not fetched"
         )
-        return Finding("status_now", Result.UNKNOWN, reason, named)
+        return Finding("status_now", Result.UNKNOWN, reason, place.as_evidence())
     octets = inquiry.status_list(place.list_url)
     if isinstance(octets, str):
-        return Finding("status_now", Result.UNKNOWN, octets, named)
+        return Finding("status_now", Result.UNKNOWN, octets, place.as_evidence())
+    if not is_signed:
+        return revocation.look_up_id(place, octets, document.claims.get("id"))
     listed = revocation.read(octets)
     if isinstance(listed, str):
-        return Finding("status_now", Result.INVALID, listed, named)
+        return Finding("status_now", Result.INVALID, listed, place.as_evidence())
     findings = authenticity(listed, inquiry)
-    return revocation.look_up(place, listed, findings, issuer, named)
+    issuer = document.issuer
+    assert issuer is not None  # noqa: S101 - it was identified
+    return revocation.look_up(place, listed, findings, issuer)
 
 
 def _issuer(

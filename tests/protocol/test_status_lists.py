@@ -56,6 +56,12 @@ def test_the_example_of_the_specification_is_read():
     assert decode(text) == bytes(SHORTEST)
 
 
+def test_a_published_list_of_2021_is_read():
+    # Identus documentation, "Revocation": 131 072 entries without multibase, one set.
+    text = "H4sIAAAAAAAAA-3BMQ0AAAACIGf_0MbwARoAAAAAAAAAAAAAAAAAAADgbbmHB0sAQAAA"
+    assert status_lists.decode_2021(text) == set_bits(bytes(SHORTEST), [6])
+
+
 @pytest.mark.parametrize("index", [-1, MINIMUM_ENTRIES, 10**9])
 def test_an_index_outside_the_list_is_refused(index):
     with pytest.raises(RangeError):
