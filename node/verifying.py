@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Self, TypeVar
 
+from node import contexts
 from node.linked_data import LinkedData
 from node.registry import Source
 from protocol.credentials.findings import ProofCheck
@@ -82,6 +83,7 @@ class Gathered:
             status_lists=self.status_lists,
             accreditations=self.accreditations,
             proof_checks=dict(self.proof_checks),
+            vocabulary=contexts.vocabulary(),
             unobtainable=dict(self.unobtainable),
         )
 

@@ -155,6 +155,24 @@ class SecuringError(ProtocolError):
     title = "Not a secured document this node can read"
 
 
+class LinkedDataError(SecuringError):
+    """A document whose graph says less than its text, or cannot be stated at all."""
+
+    title = "Not linked data this node can read"
+
+
+class UnknownContextError(LinkedDataError):
+    """A JSON-LD context that is not among those at hand."""
+
+    title = "Unknown JSON-LD context"
+
+
+class WorkLimitError(LinkedDataError):
+    """More work than a document of its size is worth: a trap, or very unlucky."""
+
+    title = "Too costly to canonicalise"
+
+
 class StatusListLengthError(ProtocolError):
     """A status list is too short to hide one learner among many."""
 

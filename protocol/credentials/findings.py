@@ -14,6 +14,7 @@ from typing import Any, Literal
 from protocol.credentials.model import SecuredDocument
 from protocol.errors import DidError
 from protocol.identity.dids import Did, DidHistory, resolve_offline
+from protocol.linked_data.terms import Vocabulary
 
 WantKind = Literal["did", "key", "status", "accreditation", "linked-data-proof"]
 Overall = Literal["valid", "invalid", "undetermined"]
@@ -99,6 +100,8 @@ class Evidence:
     proof_checks: Mapping[str, ProofCheck] = field(default_factory=dict)
     """Of linked-data proofs, which need a processor this package does not have, by
     digest."""
+    vocabulary: Vocabulary | None = None
+    """What linked data is read with; without it no proof over a graph is judged."""
     unobtainable: Mapping[Want, str] = field(default_factory=dict)
     """What could not be had, and why."""
 

@@ -16,8 +16,9 @@ from protocol.identity.dids import DidUrl
 from protocol.identity.keys import VerificationKey
 from protocol.identity.multibase import as_base64url, from_base64url
 from protocol.linked_data.jcs import canonical, parse_strict
+from protocol.linked_data.terms import Vocabulary
 from protocol.securing import data_integrity, jose, legacy, sd_jwt
-from protocol.securing.data_integrity import MAXIMUM_PROOFS, SUITES
+from protocol.securing.data_integrity import GRAPH_SUITES, MAXIMUM_PROOFS, SUITES
 
 VC_JWT = "vc+jwt"
 PURPOSE = "assertionMethod"
@@ -47,6 +48,8 @@ class StatedProof:
     """This node does not know the mechanism."""
     verify: Callable[[VerificationKey], bool] = lambda _key: False
     """Tell whether it was made with that key; what was told once is remembered."""
+    verify_graph: Callable[[VerificationKey, Vocabulary | None], bool] | None = None
+    """The same for a proof over the graph of the document; raises `LinkedDataError`."""
     alone: bytes | None = None
     """The document with this proof only, for a linked-data processor to judge."""
 
@@ -178,12 +181,14 @@ def _readable(
         signed = data_integrity.what_is_signed(document, stated)
     except SecuringError as error:
         return StatedProof(str(stated["cryptosuite"]), url, fault=str(error))
+    is_by = cache(partial(data_integrity.is_by, read, signed))
     return StatedProof(
         read.cryptosuite,
         read.verification_method,
         _aware(read.created),
         _aware(read.expires),
-        verify=cache(partial(data_integrity.is_by, read, signed)),
+        verify=is_by,
+        verify_graph=is_by if read.cryptosuite in GRAPH_SUITES else None,
     )
 
 

@@ -30,7 +30,9 @@ from protocol.credentials.findings import (
 from protocol.credentials.model import SecuredDocument
 from protocol.credentials.proofs import StatedProof
 from protocol.credentials.signing_keys import ITS_OWN_KEY, key_at_signing
+from protocol.errors import LinkedDataError, UnknownContextError, WorkLimitError
 from protocol.identity.dids import DidHistory
+from protocol.identity.keys import VerificationKey
 from protocol.securing import key_binding
 from protocol.securing.key_binding import Binding
 
@@ -207,13 +209,31 @@ def _judge(
         elif key is None:
             reason = "there is no key to verify the proof with"
             waits_for = "key_at_signing"
-        elif proof.verify(key):
-            result, reason = Result.VALID, f"the {proof.mechanism} proof holds"
         else:
-            result = Result.INVALID
-            reason = f"the {proof.mechanism} proof does not fit document and key"
+            result, reason = _holds(proof, key, inquiry)
     integrity = Finding("integrity", result, reason or "", named, waits_for)
     return integrity, at_signing
+
+
+def _holds(
+    proof: StatedProof, key: VerificationKey, inquiry: Inquiry
+) -> tuple[Result, str]:
+    """Tell whether a proof was made with `key`."""
+    try:
+        if proof.verify_graph is None:
+            holds = proof.verify(key)
+        else:
+            holds = proof.verify_graph(key, inquiry.evidence.vocabulary)
+    except (UnknownContextError, WorkLimitError) as error:
+        return Result.UNKNOWN, f"the {proof.mechanism} proof was not judged: {error}"
+    except LinkedDataError as error:
+        return Result.INVALID, f"the {proof.mechanism} proof covers too little: {error}"
+    if holds:
+        return Result.VALID, f"the {proof.mechanism} proof holds"
+    return (
+        Result.INVALID,
+        f"the {proof.mechanism} proof does not fit document and key",
+    )
 
 
 def _judged_elsewhere(

@@ -1,1 +1,1 @@
-"""Canonical forms of JSON documents."""
+"""Documents in their canonical forms: as JSON text, and as the graph they state."""

@@ -1,18 +1,22 @@
-"""Data Integrity proofs with the cryptosuites `eddsa-jcs-2022` and `ecdsa-jcs-2019`.
+"""Data Integrity proofs with the cryptosuites for Ed25519, P-256 and P-384 keys.
 
-The document and the proof's own options are each brought to canonical JSON and hashed;
-the two hashes are signed. The order of members and the blanks between them may change
-on the way, a value may not. The hash goes with the key: SHA-384 for P-384, else
-SHA-256. Several proofs stand side by side (a proof set), or one is over others before
-it, which it names in `previousProof` (a proof chain).
+The document and the proof's own options are each brought to a canonical form and
+hashed; the two hashes are signed. With the `-jcs-` suites the form is canonical JSON:
+the order of members and the blanks between them may change on the way, a value may not.
+With the `-rdfc-` suites it is the graph the document states, so that it may be written
+with other terms for the same things; a document that says more than its graph is
+refused. The hash goes with the key: SHA-384 for P-384, else SHA-256. Several proofs
+stand side by side (a proof set), or one is over others before it, which it names in
+`previousProof` (a proof chain).
 
 Implements Verifiable Credential Data Integrity 1.0, sections "Add Proof Set/Chain" and
-"Verify Proof Sets and Chains", Data Integrity EdDSA Cryptosuites v1.0, section
-"eddsa-jcs-2022", and Data Integrity ECDSA Cryptosuites v1.0, section "ecdsa-jcs-2019",
-with one check made stricter: a proof's `@context`, where it has one, must equal the
-document's. The specification lets a document have further contexts after the signed
-ones, which anyone could add. Whose key it is, what it may be used for and whether the
-document is still current are not asked here.
+"Verify Proof Sets and Chains", Data Integrity EdDSA Cryptosuites v1.0, sections
+"eddsa-rdfc-2022" and "eddsa-jcs-2022", and Data Integrity ECDSA Cryptosuites v1.0,
+sections "ecdsa-rdfc-2019" and "ecdsa-jcs-2019", with one check made stricter: a proof's
+`@context`, where it has one, must equal the document's. The specification lets a
+document have further contexts after the signed ones, which anyone could add. Whose key
+it is, what it may be used for and whether the document is still current are not asked
+here.
 """
 
 import hashlib
@@ -23,20 +27,33 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from protocol.errors import DidError, MalformedValueError, SecuringError
+from protocol.errors import (
+    DidError,
+    MalformedValueError,
+    SecuringError,
+    UnknownContextError,
+)
 from protocol.identity.dids import DidUrl
 from protocol.identity.keys import Algorithm, SigningKey, VerificationKey
 from protocol.identity.multibase import as_base58btc, from_base58btc
 from protocol.linked_data.jcs import canonical
+from protocol.linked_data.rdf import canonical_form
+from protocol.linked_data.terms import Vocabulary
 
 TYPE = "DataIntegrityProof"
 EDDSA_JCS = "eddsa-jcs-2022"
 ECDSA_JCS = "ecdsa-jcs-2019"
+EDDSA_RDFC = "eddsa-rdfc-2022"
+ECDSA_RDFC = "ecdsa-rdfc-2019"
 SUITES: Mapping[str, frozenset[Algorithm]] = {
     EDDSA_JCS: frozenset({"EdDSA"}),
     ECDSA_JCS: frozenset({"ES256", "ES384"}),
+    EDDSA_RDFC: frozenset({"EdDSA"}),
+    ECDSA_RDFC: frozenset({"ES256", "ES384"}),
 }
 """Each cryptosuite, and the algorithms whose keys it takes."""
+GRAPH_SUITES = frozenset({EDDSA_RDFC, ECDSA_RDFC})
+"""Those over the graph of a document; they need a `Vocabulary`."""
 MAXIMUM_PROOFS = 4
 """Proofs in one document."""
 
@@ -69,21 +86,26 @@ def secure(
     at: datetime,
     purpose: str = "assertionMethod",
     more: Mapping[str, Any] = _NO_OPTIONS,
+    vocabulary: Vocabulary | None = None,
 ) -> dict[str, Any]:
     """Return `document` with a proof, created at `at`, to whole seconds.
 
-    The cryptosuite follows from the key. `more` are further members of the proof, such
-    as `id`, `expires`, `domain` and `challenge`.
+    The cryptosuite follows from the key: with `vocabulary` the one over the graph,
+    without it the one over the text. `more` are further members of the proof, such as
+    `id`, `expires`, `domain` and `challenge`.
 
     Raises:
         MalformedValueError: the document has no canonical form.
+        LinkedDataError: a proof over its graph would not cover all it says.
         ValueError: the document is secured already.
     """
     if "proof" in document:
         raise ValueError("an unsecured document is expected; a proof is added by `add`")
     return {
         **document,
-        "proof": _make(document, key, verification_method, at, purpose, more),
+        "proof": _make(
+            document, key, verification_method, at, purpose, more, vocabulary
+        ),
     }
 
 
@@ -95,6 +117,7 @@ def add(
     at: datetime,
     purpose: str = "assertionMethod",
     more: Mapping[str, Any] = _NO_OPTIONS,
+    vocabulary: Vocabulary | None = None,
 ) -> dict[str, Any]:
     """Return a secured `document` with one more proof, otherwise as `secure`.
 
@@ -102,6 +125,7 @@ def add(
 
     Raises:
         MalformedValueError: the document has no canonical form.
+        LinkedDataError: a proof over its graph would not cover all it says.
         SecuringError: more than `MAXIMUM_PROOFS`, or `previousProof` names none of
             the proofs there are.
     """
@@ -109,7 +133,7 @@ def add(
     if len(proofs) >= MAXIMUM_PROOFS:
         raise SecuringError(f"there are {MAXIMUM_PROOFS} proofs already")
     signed = what_is_signed(document, more)
-    made = _make(signed, key, verification_method, at, purpose, more)
+    made = _make(signed, key, verification_method, at, purpose, more, vocabulary)
     return {**document, "proof": [*proofs, made]}
 
 
@@ -171,19 +195,33 @@ def proof_of(document: Mapping[str, Any], cryptosuite: str = EDDSA_JCS) -> Proof
 
 
 def verify(
-    document: Mapping[str, Any], key: VerificationKey, cryptosuite: str = EDDSA_JCS
+    document: Mapping[str, Any],
+    key: VerificationKey,
+    cryptosuite: str = EDDSA_JCS,
+    vocabulary: Vocabulary | None = None,
 ) -> bool:
     """Tell whether the one proof of `document` with that suite was made with `key`.
 
     Raises:
         SecuringError: `proof_of` finds no proof to verify.
+        LinkedDataError: as `is_by`.
     """
     proof = proof_of(document, cryptosuite)
-    return is_by(proof, what_is_signed(document, {}), key)
+    return is_by(proof, what_is_signed(document, {}), key, vocabulary)
 
 
-def is_by(proof: Proof, signed: Mapping[str, Any], key: VerificationKey) -> bool:
-    """Tell whether `proof` over `signed` (see `what_is_signed`) was made with `key`."""
+def is_by(
+    proof: Proof,
+    signed: Mapping[str, Any],
+    key: VerificationKey,
+    vocabulary: Vocabulary | None = None,
+) -> bool:
+    """Tell whether `proof` over `signed` (see `what_is_signed`) was made with `key`.
+
+    Raises:
+        LinkedDataError: the proof is over a graph, and the document's graph cannot be
+            stated, would lose something, or costs too much (each a class of its own).
+    """
     if key.algorithm not in SUITES[proof.cryptosuite]:
         return False
     if "@context" in proof.options and (
@@ -191,7 +229,7 @@ def is_by(proof: Proof, signed: Mapping[str, Any], key: VerificationKey) -> bool
     ):
         return False
     try:
-        data = _digests(proof.options, signed, key.algorithm)
+        data = _digests(proof.options, signed, key.algorithm, vocabulary)
     except MalformedValueError:
         return False
     return key.verify(proof.signature, data)
@@ -231,33 +269,53 @@ def _make(
     at: datetime,
     purpose: str,
     more: Mapping[str, Any],
+    vocabulary: Vocabulary | None,
 ) -> dict[str, Any]:
     """Return the proof over `signed`."""
+    suite = suite_for(key.algorithm, over_graph=vocabulary is not None)
     options = {
         **more,
         "type": TYPE,
-        "cryptosuite": suite_for(key.algorithm),
+        "cryptosuite": suite,
         "created": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "verificationMethod": str(verification_method),
         "proofPurpose": purpose,
     }
-    if "@context" in signed:
+    if "@context" in signed and suite not in GRAPH_SUITES:
         options["@context"] = signed["@context"]
-    signature = key.sign(_digests(options, signed, key.algorithm))
+    signature = key.sign(_digests(options, signed, key.algorithm, vocabulary))
     return options | {"proofValue": "z" + as_base58btc(signature)}
 
 
-def suite_for(algorithm: Algorithm) -> str:
+def suite_for(algorithm: Algorithm, *, over_graph: bool = False) -> str:
     """Return the cryptosuite that takes keys of this algorithm."""
-    return next(name for name, taken in SUITES.items() if algorithm in taken)
+    return next(
+        name
+        for name, taken in SUITES.items()
+        if algorithm in taken and (name in GRAPH_SUITES) == over_graph
+    )
 
 
 def _digests(
-    options: Mapping[str, Any], document: Mapping[str, Any], algorithm: Algorithm
+    options: Mapping[str, Any],
+    document: Mapping[str, Any],
+    algorithm: Algorithm,
+    vocabulary: Vocabulary | None = None,
 ) -> bytes:
     """Return the hash of the proof's options, then that of the document."""
-    hash_ = hashlib.sha384 if algorithm == "ES384" else hashlib.sha256
-    return hash_(canonical(options)).digest() + hash_(canonical(document)).digest()
+    name = "sha384" if algorithm == "ES384" else "sha256"
+    if options["cryptosuite"] not in GRAPH_SUITES:
+        forms = canonical(options), canonical(document)
+    elif vocabulary is None:
+        raise UnknownContextError("no contexts are at hand to read a graph with")
+    else:
+        # The options mean what they mean in the document they stand in.
+        options = {**options, "@context": document.get("@context")}
+        forms = (
+            canonical_form(options, vocabulary, algorithm=name).text.encode(),
+            canonical_form(document, vocabulary, algorithm=name).text.encode(),
+        )
+    return b"".join(hashlib.new(name, form).digest() for form in forms)
 
 
 def moment_of(proof: Mapping[str, Any], name: str) -> datetime | None:

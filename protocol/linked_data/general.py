@@ -1,0 +1,160 @@
+"""Any JSON-LD document as quads, by way of a general processor, and nothing lost.
+
+PyLD knows all of JSON-LD 1.1 and drops in silence what has no meaning: a member without
+a term, a relative IRI, a base direction. What is dropped is in the text and not in the
+graph, so no signature covers it, and a reader would believe what nobody signed. Here
+each of these is refused.
+
+This is the slow way (tens of milliseconds for a diploma), for whatever the fast one
+does not read.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pyld.jsonld import JsonLdError, JsonLdProcessor
+
+from protocol.errors import LinkedDataError, UnknownContextError
+from protocol.linked_data.canonical import Quad
+from protocol.linked_data.contexts import Contexts
+from protocol.linked_data.nquads import is_iri, literal
+
+_XSD_STRING = "http://www.w3.org/2001/XMLSchema#string"
+_BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
+"""What PyLD stumbles over where a document is not as it expects."""
+
+
+def quads_of(document: Mapping[str, Any], contexts: Contexts) -> list[Quad]:
+    """Return the statements a document makes.
+
+    Raises:
+        UnknownContextError: it names a context that is not at hand.
+        LinkedDataError: it is not JSON-LD, or says what its graph would not.
+    """
+    dropped: list[str | None] = []
+    processor = JsonLdProcessor(on_property_dropped=dropped.append)
+    # Without `base` at all PyLD would resolve relative IRIs against one of its own.
+    options = {"documentLoader": _loader(contexts), "base": None}
+    try:
+        _refuse_imports(document)
+        expanded = processor.expand(dict(document), options)
+        if dropped:
+            raise LinkedDataError(f"the term {dropped[0]} is not defined by @context")
+        _refuse_losses(expanded)
+        dataset = processor.to_rdf(expanded, options)
+    except JsonLdError as error:
+        raise _told(error) from error
+    except _BROKEN as error:
+        raise LinkedDataError("a document that JSON-LD cannot read") from error
+    return [
+        Quad(
+            _term(triple["subject"]),
+            _term(triple["predicate"]),
+            _term(triple["object"]),
+            "" if graph == "@default" else _resource(graph),
+        )
+        for graph, triples in dataset.items()
+        for triple in triples
+    ]
+
+
+def _loader(contexts: Contexts) -> Any:
+    def load(url: str, _options: Any) -> dict[str, Any]:
+        return {
+            "contentType": "application/ld+json",
+            "contextUrl": None,
+            "documentUrl": url,
+            "document": contexts[url],
+        }
+
+    return load
+
+
+def _told(error: JsonLdError) -> LinkedDataError:
+    """Return the error that says what PyLD says deep inside its own."""
+    cause: BaseException | None = error
+    deepest: BaseException = error
+    while cause is not None:
+        if isinstance(cause, UnknownContextError):
+            return UnknownContextError(str(cause))
+        deepest, cause = cause, cause.__cause__
+    words = deepest.args[0] if deepest.args else "not JSON-LD"
+    return LinkedDataError(f"not JSON-LD that can be read: {words}")
+
+
+def _refuse_imports(value: Any) -> None:
+    """Refuse `@import`, by which PyLD would change the imported context for good."""
+    for member in _members(value):
+        if "@import" in member:
+            raise LinkedDataError("a context that imports another one")
+
+
+def _members(value: Any) -> Iterator[Mapping[str, Any]]:
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            yield one
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+
+
+def _refuse_losses(expanded: Any) -> None:
+    """Refuse what an expanded document states and its graph would not."""
+    waiting: list[Any] = [expanded]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting += one
+        elif isinstance(one, dict):
+            if "@value" in one:
+                _refuse_lossy_value(one)
+                continue
+            _refuse_lossy_node(one)
+            waiting += [value for name, value in one.items() if name[0] != "@"]
+            waiting += [one[name] for name in _NESTING if name in one]
+
+
+_NESTING = ("@list", "@set", "@graph", "@included", "@reverse")
+
+
+def _refuse_lossy_value(value: Mapping[str, Any]) -> None:
+    if "@direction" in value:
+        raise LinkedDataError("a text with a base direction, which no proof covers")
+    if "@index" in value:
+        raise LinkedDataError("a value with an index, which no proof covers")
+    datatype = value.get("@type")
+    if datatype not in (None, "@json"):
+        _refuse_relative([datatype])
+
+
+def _refuse_lossy_node(node: Mapping[str, Any]) -> None:
+    if "@index" in node:
+        raise LinkedDataError("a node with an index, which no proof covers")
+    types = node.get("@type", [])
+    _refuse_relative([*types, *([node["@id"]] if "@id" in node else [])])
+    for name in node:
+        if name[0] != "@" and not is_iri(name):
+            raise LinkedDataError(f"the property {name} is not an absolute IRI")
+
+
+def _refuse_relative(iris: Iterable[Any]) -> None:
+    for iri in iris:
+        if not isinstance(iri, str) or not (iri.startswith("_:") or is_iri(iri)):
+            raise LinkedDataError(f"{iri!r} is not an absolute IRI, nor a defined term")
+
+
+def _term(term: Mapping[str, Any]) -> str:
+    if term["type"] != "literal":
+        return _resource(term["value"])
+    text = literal(term["value"])
+    if "language" in term:
+        return f"{text}@{term['language']}"
+    if term["datatype"] == _XSD_STRING:
+        return text
+    return f"{text}^^<{term['datatype']}>"
+
+
+def _resource(value: str) -> str:
+    return value if value.startswith("_:") else f"<{value}>"

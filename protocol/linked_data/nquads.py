@@ -1,0 +1,35 @@
+"""Terms as N-Quads writes them, in the one way that is hashed.
+
+Follows RDF Dataset Canonicalization, section "Canonical form of N-Quads".
+"""
+
+import re
+
+_ESCAPED = re.compile(r'[\x00-\x1f"\\\x7f]')
+_SHORT = {
+    "\b": "\\b",
+    "\t": "\\t",
+    "\n": "\\n",
+    "\f": "\\f",
+    "\r": "\\r",
+    '"': '\\"',
+    "\\": "\\\\",
+}
+_IRI = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>"{}|\\^`]*')
+
+
+def literal(text: str) -> str:
+    """Return a text in quotation marks, with no datatype or language yet."""
+    if _ESCAPED.search(text):
+        text = _ESCAPED.sub(_escape, text)
+    return f'"{text}"'
+
+
+def is_iri(text: str) -> bool:
+    """Tell whether a text is an absolute IRI that N-Quads can write."""
+    return _IRI.fullmatch(text) is not None
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    return _SHORT.get(character) or f"\\u{ord(character):04X}"

@@ -1,0 +1,37 @@
+"""A document as the graph it states: quads, and their canonical form."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from protocol.linked_data import general
+from protocol.linked_data.canonical import BUDGET, Canonical, Quad, canonicalize
+from protocol.linked_data.contexts import check_order
+from protocol.linked_data.terms import Vocabulary
+
+
+def quads_of(document: Mapping[str, Any], vocabulary: Vocabulary) -> list[Quad]:
+    """Return the statements a document makes, and refuse whatever they would lose.
+
+    Raises:
+        UnknownContextError: it names a context that is not at hand.
+        LinkedDataError: it is not JSON-LD, or says what its graph would not.
+    """
+    check_order(document.get("@context"))
+    return general.quads_of(document, vocabulary.contexts)
+
+
+def canonical_form(
+    document: Mapping[str, Any],
+    vocabulary: Vocabulary,
+    *,
+    algorithm: str = "sha256",
+    budget: int = BUDGET,
+) -> Canonical:
+    """Return the canonical form of the graph a document states (RDFC-1.0).
+
+    Raises:
+        LinkedDataError: as `quads_of`.
+        WorkLimitError: its blank nodes resemble each other too much for the budget.
+    """
+    quads = quads_of(document, vocabulary)
+    return canonicalize(quads, algorithm=algorithm, budget=budget)
