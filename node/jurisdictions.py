@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from node.config import config_folder
-from protocol.exchange.jurisdiction import End, Pack, Ruling, evaluate
+from protocol.exchange.jurisdiction import End, Pack, Right, Ruling, evaluate
 
 
 @cache
@@ -28,3 +28,17 @@ def ruling(end: End, facts: Mapping[str, Any]) -> Ruling:
         for name, value in facts.items()
     }
     return evaluate(packs(), end, known)
+
+
+def right(country: str, kind: str) -> Right | None:
+    """Return what the law at a source in `country` says of one right of a person."""
+    return next(
+        (
+            one
+            for pack in packs()
+            if pack.end == "sender" and country in pack.jurisdictions
+            for one in pack.rights
+            if one.id == kind
+        ),
+        None,
+    )

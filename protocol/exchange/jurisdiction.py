@@ -13,9 +13,10 @@ half obeyed. The house rules of an institution have the same form, with `end`
 A pack states rules; it gives no legal advice, and nothing here knows a law by name.
 """
 
+from calendar import monthrange
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -124,6 +125,37 @@ class Rule(_Closed):
         )
 
 
+class Right(_Closed):
+    """What a person may ask of whoever holds data about them, and by when it answers.
+
+    For people only: no disclosure depends on it.
+    """
+
+    id: Literal["access", "correction", "erasure", "cessation"]
+    source: Wording
+    """The article it is taken from."""
+    answer_within: Annotated[StrictStr, Field(pattern=r"^P[1-9][0-9]{0,2}[DM]$")]
+    """Days or calendar months (ISO 8601), counted from the day of receipt."""
+    text: Wording
+    kept: Wording | None = None
+    """What has to stay all the same."""
+    refused: Wording | None = None
+    """What a person can do who was refused."""
+
+    def due(self, received: date) -> date:
+        """Return the last day for an answer to what arrived on `received`.
+
+        A month ends on the day of the same number, or on its last day.
+        """
+        amount = int(self.answer_within[1:-1])
+        if self.answer_within.endswith("D"):
+            return received + timedelta(days=amount)
+        years, month = divmod(received.month - 1 + amount, 12)
+        year = received.year + years
+        last = monthrange(year, month + 1)[1]
+        return date(year, month + 1, min(received.day, last))
+
+
 class Pack(_Closed):
     """The rules of one jurisdiction for one end of a disclosure."""
 
@@ -142,6 +174,8 @@ class Pack(_Closed):
     """How this jurisdiction protects personal data: what a learner elsewhere is told
     before data goes there."""
     notes: tuple[StrictStr, ...] = ()
+    rights: tuple[Right, ...] = ()
+    """What a person may ask of the source."""
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -159,6 +193,8 @@ class Pack(_Closed):
         ids = [rule.id for rule in pack.rules]
         if len(set(ids)) < len(ids):
             raise MalformedValueError(f"{pack.id}: a rule id stands twice")
+        if len({right.id for right in pack.rights}) < len(pack.rights):
+            raise MalformedValueError(f"{pack.id}: a right stands twice")
         return pack
 
     def concerns(self, facts: Mapping[str, Fact]) -> bool:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from protocol.exchange.jurisdiction import (
     FACTS,
     Objection,
     Pack,
+    Right,
     evaluate,
 )
 
@@ -310,3 +312,60 @@ def test_knowing_less_never_permits_more(some, facts, name):
     for end in ("sender", "recipient", "institution"):
         if evaluate(some, end, less).permitted:
             assert evaluate(some, end, facts).permitted
+
+
+def right(answer_within="P1M"):
+    return Right.model_validate(
+        {
+            "id": "access",
+            "source": {"en": "art. 15", "ja": "15条"},
+            "answer_within": answer_within,
+            "text": {"en": "You may ask.", "ja": "請求できます。"},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("within", "received", "due"),
+    [
+        ("P14D", "2026-12-20", "2027-01-03"),
+        ("P1M", "2026-11-25", "2026-12-25"),
+        ("P1M", "2026-12-25", "2027-01-25"),
+        ("P1M", "2027-01-31", "2027-02-28"),
+        ("P3M", "2027-11-30", "2028-02-29"),
+        ("P12M", "2027-12-01", "2028-12-01"),
+    ],
+)
+def test_an_answer_is_due_after_days_or_calendar_months(within, received, due):
+    assert right(within).due(date.fromisoformat(received)) == date.fromisoformat(due)
+
+
+@given(st.dates(date(1970, 1, 1), date(9000, 1, 1)), st.integers(1, 120))
+def test_a_month_never_runs_into_the_one_after(received, months):
+    due = right(f"P{months}M").due(received)
+
+    passed = 12 * (due.year - received.year) + due.month - received.month
+    assert passed == months
+    assert due.day == received.day or (due + timedelta(days=1)).day == 1
+
+
+@pytest.mark.parametrize("within", ["", "P0D", "P1W", "P1Y", "soon", "P1M "])
+def test_a_time_that_is_no_number_of_days_or_months_is_no_pack(within):
+    pack = EXAMPLE | {"rights": [right().model_dump() | {"answer_within": within}]}
+
+    with pytest.raises(MalformedValueError):
+        Pack.parse(pack)
+
+
+def test_a_right_stands_once_in_a_pack():
+    pack = EXAMPLE | {"rights": [right().model_dump(), right().model_dump()]}
+
+    with pytest.raises(MalformedValueError, match="right stands twice"):
+        Pack.parse(pack)
+
+
+def test_every_law_for_senders_tells_of_every_right():
+    for pack in PACKS:
+        ids = {one.id for one in pack.rights}
+        expected = {"access", "correction", "erasure", "cessation"}
+        assert ids == (expected if pack.end == "sender" else set()), pack.id
