@@ -8,7 +8,7 @@ had logged in.
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 
@@ -222,6 +222,55 @@ def withdraw(
         raise NotFoundError("no such consent")
     if consent.status not in {"granted", "suspended"}:
         raise UnexpectedMessageError(f"the consent is {consent.status}")
+    _end(connection, context, consent, "withdrawn", "delete", at)
+    person = people.person_of_learner(connection, learner_id=learner_id)
+    if person is not None:
+        mail.enqueue(
+            connection,
+            context=context,
+            person_id=person.id,
+            kind="withdrawn",
+            path=f"/learner/consents/{consent.id}",
+            at=at,
+        )
+
+
+def end_at_request(
+    connection: Connection,
+    *,
+    context: NodeContext,
+    learner_id: str,
+    record_id: str | None,
+    requested: Literal["delete", "stop"],
+    at: datetime,
+) -> int:
+    """End a learner's consents because the learner asked for erasure or cessation.
+
+    Those about one record, or all; whoever got something under one is asked to delete
+    it or to stop using it. Returns how many consents ended.
+    """
+    ended = 0
+    for consent in consents.consents_of_learner(connection, learner=learner_id):
+        if consent.status not in {"granted", "suspended"}:
+            continue
+        scope = consents.scope(
+            connection, consent_id=consent.id, version=consent.version
+        )
+        if record_id is None or any(record == record_id for record, _ in scope):
+            _end(connection, context, consent, "learner-request", requested, at)
+            ended += 1
+    return ended
+
+
+def _end(
+    connection: Connection,
+    context: NodeContext,
+    consent: consents.Consent,
+    basis: str,
+    requested: str,
+    at: datetime,
+) -> None:
+    """End a consent, and tell the recipient of what went out under it."""
     consents.withdraw(connection, consent_id=consent.id, version=consent.version)
     messages.cancel_undispatched(
         connection, consent_id=consent.id, version=consent.version
@@ -242,12 +291,12 @@ def withdraw(
             peer=Peer(row.id, row.did),
             kind="consent/changed",
             body={
-                "basis": "withdrawn",
+                "basis": basis,
                 "consent_id": consent.id,
                 "version": consent.version,
                 "effective": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "deliveries": [d.id for d in deliveries],
-                "requested": "delete",
+                "requested": requested,
                 "respond_by": (at + RESPOND_WITHIN).date().isoformat(),
             },
             at=at,
@@ -260,18 +309,8 @@ def withdraw(
         kind="consent-withdrawn",
         event={"consent": consent.id, "version": consent.version},
         at=at,
-        learner_id=learner_id,
+        learner_id=consent.learner,
     )
-    person = people.person_of_learner(connection, learner_id=learner_id)
-    if person is not None:
-        mail.enqueue(
-            connection,
-            context=context,
-            person_id=person.id,
-            kind="withdrawn",
-            path=f"/learner/consents/{consent.id}",
-            at=at,
-        )
 
 
 def _open_query(

@@ -57,6 +57,11 @@ class Field:
         """The concrete path as text."""
         return format_path(self.path)
 
+    @property
+    def row_key(self) -> str:
+        """The path of the list's entry it belongs to, as text."""
+        return format_path(self.path[:2])
+
 
 @dataclass(frozen=True, slots=True)
 class _Part:

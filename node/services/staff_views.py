@@ -16,7 +16,7 @@ from node.matching import STUDENT_NUMBER, number_value
 from node.services.inviting import Login
 from node.services.parties import Party, parties
 from node.store import audit as audit_store
-from node.store import learners, listing
+from node.store import learners, listing, rights
 from node.store.listing import PAGE, Row
 from protocol.credentials.learner_record import Enrolment, LearnerRecord, Name
 from protocol.errors import NotFoundError
@@ -58,13 +58,21 @@ class RegistrarHome:
     credentials: int
     quarantined: int
     peers_waiting: int
+    rights_waiting: int
+    rights_overdue: int
     runs: tuple[Row, ...]
 
 
-def registrar_home(connection: Connection) -> RegistrarHome:
-    """Count what there is, and list the latest runs."""
+def registrar_home(connection: Connection, *, at: datetime) -> RegistrarHome:
+    """Count what there is and what waits, and list the latest runs."""
     runs = tuple(listing.import_runs(connection, limit=10))
-    return RegistrarHome(runs=runs, **listing.counts(connection))
+    waiting, overdue = rights.count_waiting(connection, due_before=at)
+    return RegistrarHome(
+        runs=runs,
+        rights_waiting=waiting,
+        rights_overdue=overdue,
+        **listing.counts(connection),
+    )
 
 
 def run_report(connection: Connection, *, run_id: str) -> Row:

@@ -277,6 +277,9 @@ _TOLD = (
     "erasure-report",
     "credential-issued",
     "credential-revoked",
+    "rights-requested",
+    "rights-answered",
+    "rights-done",
 )
 """Audit events that no other table tells a learner about."""
 

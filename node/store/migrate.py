@@ -20,8 +20,8 @@ from node.store.line import BUSY_SECONDS
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def upgrade(url: str) -> None:
-    """Create the database at `url`, or bring it up to date.
+def upgrade(url: str, *, to: str = "head") -> None:
+    """Create the database at `url`, or bring it up to date, or `to` a revision.
 
     The file is readable by the node's user only; so are those SQLite puts beside it.
 
@@ -32,7 +32,7 @@ def upgrade(url: str) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     path.chmod(0o600)
     with _connect(path) as connection, connection.begin():
-        command.upgrade(_config(connection), "head")
+        command.upgrade(_config(connection), to)
 
 
 def revision(url: str) -> str | None:

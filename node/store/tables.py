@@ -572,6 +572,28 @@ access = _table(
 )
 """Which member of staff looked at what; shown to the learner."""
 
+rights_request = _table(
+    "rights_request",
+    _id(),
+    _learner(nullable=False),
+    _need("kind", Text),
+    _need("received_at", Moment),
+    _need("due_at", Moment),
+    _need("state", Text),
+    _need("body", LargeBinary),
+    _may("answer", LargeBinary),
+    _may("answered_at", Moment),
+    _may("done_at", Moment),
+    _one_of("kind", "correction", "erasure", "cessation"),
+    _one_of("state", "open", "accepted", "refused", "done"),
+    CheckConstraint("(state='open')=(answer is null)", name="answered"),
+    CheckConstraint("(answer is null)=(answered_at is null)", name="answered_when"),
+    CheckConstraint("(state='done')=(done_at is not null)", name="done_when"),
+    Index("rights_request_learner", "learner_id"),
+    Index("rights_request_state", "state", "due_at"),
+)
+"""What a learner asked under data protection law (`body` and `answer` sealed)."""
+
 # People.
 
 person = _table(

@@ -25,7 +25,8 @@ LONGEST = timedelta(days=365)
 USUAL = timedelta(days=30)
 
 
-def _learner(request: web.Request) -> str:
+def learner_of(request: web.Request) -> str:
+    """Return the id of the learner who is logged in."""
     learner_id = request[VIEWER].learner_id
     if learner_id is None:
         raise web.HTTPNotFound
@@ -41,7 +42,7 @@ async def home(request: web.Request) -> web.StreamResponse:
     page = await request.app[STORE].read(
         learner_views.learner_home,
         context=request.app[CONTEXT],
-        learner_id=_learner(request),
+        learner_id=learner_of(request),
         at=request.app[CLOCK](),
     )
     return render(request, "learner_home", page=page)
@@ -59,7 +60,7 @@ async def _show_request(
         learner_views.request_page,
         context=request.app[CONTEXT],
         query_id=request.match_info["query"],
-        learner_id=_learner(request),
+        learner_id=learner_of(request),
     )
     return render(
         request,
@@ -80,7 +81,7 @@ async def decide(request: web.Request) -> web.StreamResponse:
                 consenting.refuse,
                 context=request.app[CONTEXT],
                 query_id=query_id,
-                learner_id=_learner(request),
+                learner_id=learner_of(request),
                 tell=form.get("tell") == "yes",
                 at=request.app[CLOCK](),
             )
@@ -100,7 +101,7 @@ async def _approve(request: web.Request, query_id: str) -> web.StreamResponse:
         learner_views.is_complete,
         context=request.app[CONTEXT],
         query_id=query_id,
-        learner_id=_learner(request),
+        learner_id=learner_of(request),
         chosen=chosen,
     )
     if not complete:
@@ -109,7 +110,7 @@ async def _approve(request: web.Request, query_id: str) -> web.StreamResponse:
         consenting.approve,
         context=request.app[CONTEXT],
         query_id=query_id,
-        learner_id=_learner(request),
+        learner_id=learner_of(request),
         chosen_optional=chosen,
         language=request[LANGUAGE],
         login_at=request[VIEWER].login_at,
@@ -121,7 +122,7 @@ async def _approve(request: web.Request, query_id: str) -> web.StreamResponse:
 async def consents(request: web.Request) -> web.StreamResponse:
     """List everything the learner allowed."""
     page = await request.app[STORE].read(
-        consent_views.consents, learner_id=_learner(request), at=request.app[CLOCK]()
+        consent_views.consents, learner_id=learner_of(request), at=request.app[CLOCK]()
     )
     return render(request, "learner_consents", page=page)
 
@@ -131,7 +132,7 @@ async def _consent(request: web.Request) -> consent_views.ConsentPage:
         consent_views.consent_page,
         context=request.app[CONTEXT],
         consent_id=request.match_info["consent"],
-        learner_id=_learner(request),
+        learner_id=learner_of(request),
         at=request.app[CLOCK](),
     )
 
@@ -164,7 +165,7 @@ async def withdraw(request: web.Request) -> web.StreamResponse:
         consenting.withdraw,
         context=request.app[CONTEXT],
         consent_id=consent_id,
-        learner_id=_learner(request),
+        learner_id=learner_of(request),
         at=request.app[CLOCK](),
     )
     raise web.HTTPSeeOther(f"/learner/consents/{consent_id}?done=withdrawn")
@@ -215,7 +216,7 @@ async def _share(
     return await request.app[STORE].read(
         consent_views.share_page,
         context=request.app[CONTEXT],
-        learner_id=_learner(request),
+        learner_id=learner_of(request),
         recipient=recipient,
         purpose=purpose if purpose in set(Purpose) else "",
         records=records,
@@ -253,7 +254,7 @@ async def share(request: web.Request) -> web.StreamResponse:
         )
     agreed: dict[str, Any] = {
         "context": request.app[CONTEXT],
-        "learner_id": _learner(request),
+        "learner_id": learner_of(request),
         "recipient": page.recipient.id,
         "purpose": page.purpose,
         "scope": scope,
@@ -301,7 +302,7 @@ def _within(request: web.Request, until: date | None) -> bool:
 async def access(request: web.Request) -> web.StreamResponse:
     """Show everything that happened with the learner's records."""
     page = await request.app[STORE].read(
-        learner_views.access_log, learner_id=_learner(request)
+        learner_views.access_log, learner_id=learner_of(request)
     )
     return render(request, "learner_access", page=page)
 
@@ -309,7 +310,7 @@ async def access(request: web.Request) -> web.StreamResponse:
 async def access_export(request: web.Request) -> web.StreamResponse:
     """Hand out the whole log as JSON."""
     lines = await request.app[STORE].read(
-        learner_views.access_log, learner_id=_learner(request), limit=None
+        learner_views.access_log, learner_id=learner_of(request), limit=None
     )
     return _download("access-log.json", [line.as_dict() for line in lines])
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from node.services import inviting
+from node.services import exercising, inviting
 from node.store import credentials
 from node.web.portal import build_portal
 from tests.node.portal_fixtures import populated, world  # noqa: F401 - fixtures
@@ -165,6 +165,11 @@ PAGES = {
         "/learner/share/send",
         "/learner/share/code?recipient={peer}&purpose=admission&record={record}",
         "/learner/access",
+        "/learner/records/{record}",
+        "/learner/rights",
+        "/learner/rights/correction?record={record}",
+        "/learner/rights/erasure",
+        "/learner/rights/{right}",
         "/login/again",
     ],
     "registrar": [
@@ -174,6 +179,8 @@ PAGES = {
         "/registrar/learners?q=0022001",
         "/registrar/learners/{aiko}?reason=issue",
         "/registrar/issue?list=yes&kind=transcript&kind=enrolment-certificate",
+        "/registrar/rights",
+        "/registrar/rights/{right}",
         "/registrar/peers",
         "/registrar/peers/{peer}",
         "/registrar/audit",
@@ -192,6 +199,19 @@ def _first_record(connection, learner_id):
     return credentials.records(connection, learner_id=learner_id)[0].id
 
 
+def _right(connection, world):  # noqa: F811
+    return exercising.ask_end(
+        connection,
+        context=world.context,
+        learner_id=world.ids["aiko"],
+        kind="erasure",
+        record_id=None,
+        ground="no-longer-needed",
+        why="卒業して、もう必要がないため",
+        at=world.clock(),
+    )
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 async def test_pages_can_be_read_by_everybody(browser, world, origin, name, scheme):  # noqa: F811
@@ -199,6 +219,7 @@ async def test_pages_can_be_read_by_everybody(browser, world, origin, name, sche
         "peer": AUTHORITY.scid,
         "delivery": await world.store.write(deliver, world),
         "record": await world.store.read(_first_record, world.ids["aiko"]),
+        "right": await world.store.write(_right, world),
     }
     for locale, viewport in (("ja", PHONE), ("en", DESK)):
         page = await person(

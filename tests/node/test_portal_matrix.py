@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from node.services import exercising
 from node.store import exchanges
 from node.store.exchanges import Delivery
 from node.web import pages
@@ -123,6 +124,18 @@ async def seed_objects(world):  # noqa: F811
         world.ids[f"{name}.consent"] = await world.store.write(
             seed_consent, world, name
         )
+    taro = world.ids["taro"]
+    world.ids["taro.record"] = await world.store.read(_record_of, taro)
+    world.ids["taro.right"] = await world.store.write(
+        exercising.ask_correction,
+        context=world.context,
+        learner_id=taro,
+        record_id=None,
+        item="name",
+        wanted="MIHON TARO",
+        why="",
+        at=world.clock(),
+    )
     world.ids["sent"] = secrets.token_hex(16)
     sent = Delivery(
         id=world.ids["sent"],
@@ -150,6 +163,8 @@ FOREIGN = {
     "consent": "taro.consent",
     "delivery": "sent",
     "request": "taro.query",
+    "record": "taro.record",
+    "right": "taro.right",
 }
 """Objects of somebody else, by the name of the id in the path."""
 

@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from node.store import gate, migrate
 from node.store.columns import Json, Moment, dumps, seconds
+from node.store.engine import REVISION
 from node.store.tables import metadata
 
 
@@ -42,6 +43,29 @@ def test_migrations_make_exactly_what_is_stated(engine):
 
     found = {words(sql).lower() for sql in made if "alembic_version" not in sql}
     assert found == {words(sql).lower() for sql in stated()}
+
+
+def test_what_stands_in_a_database_outlives_the_next_revisions(tmp_path):
+    url = f"sqlite:///{tmp_path / 'node.db'}"
+    migrate.upgrade(url, to="0001")
+    with sqlite3.connect(tmp_path / "node.db") as old:
+        old.execute("insert into learner values('a', x'00', 1, null)")
+        old.execute("insert into record values('r', 'a', 'transcript', 'k')")
+    assert migrate.revision(url) == "0001"
+
+    migrate.upgrade(url)
+    migrate.upgrade(url)
+
+    assert migrate.revision(url) == migrate.head()
+    with sqlite3.connect(tmp_path / "node.db") as new:
+        assert new.execute("select id, learner_id from record").fetchall() == [
+            ("r", "a")
+        ]
+        assert new.execute("select count(*) from rights_request").fetchone() == (0,)
+
+
+def test_the_store_wants_the_newest_revision():
+    assert migrate.head() == REVISION
 
 
 def test_tables_of_the_gate_have_the_columns_queries_use(engine):
