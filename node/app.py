@@ -18,6 +18,7 @@ from node.acting import Actor
 from node.background import Worker
 from node.context import Clock, NodeContext, system_clock
 from node.fetch import Fetcher, fetcher_for
+from node.jurisdictions import law
 from node.ledger import Ledger
 from node.linked_data import LinkedData
 from node.peers import Sender
@@ -165,6 +166,7 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Site:
+    law(settings.own_packs)  # A pack that cannot be read is found now or never.
     keys = identity.load(settings.path(settings.keystore), settings.did)
     context = NodeContext(settings, keys, Vault(keys.vault), clock)
     store = await open_store(settings.store_url)

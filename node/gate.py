@@ -63,6 +63,7 @@ class DeniedError(Exception):
 def _check(
     connection: Connection,
     *,
+    context: NodeContext,
     consent: Consent,
     peer: Peer,
     items: Collection[Item],
@@ -75,7 +76,13 @@ def _check(
         DeniedError: they do not permit it.
     """
     decision = _decide(
-        connection, consent=consent, peer=peer, items=items, at=at, amends=amends
+        connection,
+        context=context,
+        consent=consent,
+        peer=peer,
+        items=items,
+        at=at,
+        amends=amends,
     )
     if not decision.permitted:
         grounds = (f"{r.denial} {r.detail}".strip() for r in decision.reasons)
@@ -85,6 +92,7 @@ def _check(
 def _decide(
     connection: Connection,
     *,
+    context: NodeContext,
     consent: Consent,
     peer: Peer,
     items: Collection[Item],
@@ -96,6 +104,8 @@ def _decide(
     terms = consents.terms(connection, consent_id=consent.id, version=consent.version)
     facts = terms.get("facts", {})
     row = peer_store.peer(connection, id=peer.id)
+    more = context.settings.own_packs
+    here = context.settings.country
     return permit(
         Snapshot(
             release=Release(
@@ -130,9 +140,9 @@ def _decide(
                 frozenset(row.roles),
                 frozenset(row.purposes),
             ),
-            institution=ruling("institution", facts),
-            source_law=ruling("sender", facts),
-            recipient_law=ruling("recipient", facts),
+            institution=ruling("institution", facts, more=more),
+            source_law=ruling("sender", facts, more=more, here=here),
+            recipient_law=ruling("recipient", facts, more=more),
             holds=frozenset(),
         ),
         at=at,
@@ -167,7 +177,7 @@ def release(
         SizeError: the items are larger than what goes inline.
         SecuringError: the credential cannot disclose exactly these fields.
     """
-    _check(connection, consent=consent, peer=peer, items=items, at=at)
+    _check(connection, context=context, consent=consent, peer=peer, items=items, at=at)
     release_id = outbox.next_id(connection, at)
     delivery_id = outbox.next_id(connection, at)
     octets = {item.item_id: item.presented() for item in items}
@@ -217,6 +227,7 @@ def amend(
     released = consents.release_fields(connection, release_id=earlier.release_id)
     _check(
         connection,
+        context=context,
         consent=consent,
         peer=peer,
         items=[item],

@@ -40,8 +40,9 @@ class Privacy(Section):
 
     jurisdiction: str = Field(pattern="^[A-Z]{2}$")
     """ISO 3166-1 alpha-2."""
-    regimes: tuple[str, ...] = Field(min_length=1)
-    """For example `JP-APPI` or `EU-GDPR`; the packs lie in `config/jurisdictions`."""
+    regimes: tuple[str, ...] = ()
+    """For example `JP-APPI` or `EU-GDPR`: the names of the law packs for this country;
+    empty where there is none, and then no learner data is exchanged."""
     notice: str
     contact: str
     retention_days: int = Field(default=180, ge=1, le=3650)
@@ -136,6 +137,8 @@ class Settings(BaseSettings):
     """SQLAlchemy URL; empty means `node.db` beside the settings file."""
     trust_anchors: tuple[Did, ...] = ()
     """DIDs; without one no issuer is accredited."""
+    law_packs: Path = Path("jurisdictions")
+    """Folder with privacy law packs of the operator, beside those of the release."""
     accept_purposes: tuple[str, ...] = ("recognition-assessment", "admission")
     """Purposes accepted without asking when a complete chain of trust stands."""
     mail: Mail = Mail()
@@ -189,6 +192,12 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The database as SQLAlchemy addresses it."""
         return self.database_url or f"sqlite+aiosqlite:///{self.path('node.db')}"
+
+    @property
+    def own_packs(self) -> Path | None:
+        """The folder of the operator's law packs, if there is one."""
+        folder = self.path(self.law_packs)
+        return folder if folder.is_dir() else None
 
     def path(self, path: Path | str) -> Path:
         """Resolve `path` against the folder of the settings file."""

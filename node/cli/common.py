@@ -45,6 +45,11 @@ def words(key: str, **values: object) -> str:
     return text(language(), f"say.{key}", **values)
 
 
+def about(key: str, **values: object) -> str:
+    """Return the help of an argument, in the language of the locale."""
+    return text(language(), f"cli-help.{key}", **values)
+
+
 def settings_file(arguments: Namespace) -> Path:
     """Return the settings file: `--config`, else `$LRX_CONFIG`, else `./node.toml`."""
     chosen = arguments.config or os.environ.get("LRX_CONFIG") or "node.toml"

@@ -10,13 +10,14 @@ from datetime import timedelta
 from cryptography import x509
 
 from node import identity, rotation
-from node.cli.common import Exit, read_settings, say, show
+from node.cli.common import Exit, read_settings, say, show, words
 from node.context import system_clock
 from node.fetch import DID_LOG, FetchError, fetcher_for
+from node.jurisdictions import law
 from node.settings import Settings
 from node.store import messages
 from node.store.engine import StoreError, open_store
-from protocol.errors import ProtocolError
+from protocol.errors import MalformedValueError, ProtocolError
 from protocol.exchange import did_log
 from protocol.identity.dids import document_url
 
@@ -69,6 +70,7 @@ async def examine(settings: Settings) -> list[Check]:
         await _seen_from_outside(settings),
         _certificate(settings),
         _anchors(settings),
+        _law(settings),
         _disk(settings),
         _mail(settings),
         _python(),
@@ -168,6 +170,25 @@ def _anchors(settings: Settings) -> Check:
             "name the DIDs you trust in trust_anchors",
         )
     return Check("trust", "ok", f"{len(settings.trust_anchors)} anchor(s)")
+
+
+def _law(settings: Settings) -> Check:
+    country = settings.country
+    try:
+        packs = law(settings.own_packs)
+    except MalformedValueError as error:
+        return Check("law", "fail", str(error), words("doctor.law-mend"))
+    known = {p.end: p.id for p in packs if country in p.jurisdictions}
+    lacking = [end for end in ("sender", "recipient") if end not in known]
+    if lacking:
+        ends = ", ".join(words(f"doctor.law-{end}") for end in lacking)
+        return Check(
+            "law",
+            "fail",
+            words("doctor.no-law", country=country, ends=ends),
+            words("doctor.law-write", folder=settings.path(settings.law_packs)),
+        )
+    return Check("law", "ok", ", ".join(known.values()))
 
 
 def _disk(settings: Settings) -> Check:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from node import identity, rotation
-from node.cli.common import Exit, UsageError, language, read_settings, say, show, words
+from node.cli.common import Exit, UsageError, about, read_settings, say, show, words
 from node.context import system_clock
 from node.handle import opened_at
 from node.identity import KEPT, RELATIONSHIPS
@@ -14,7 +14,6 @@ from node.reloading import LOOK_EVERY, SETTLED
 from node.rotation import Change
 from node.services import rekeying
 from node.settings import Settings
-from node.texts.catalogue import text
 from protocol.identity.dids import DidHistory
 
 _ELSEWHERE = ("log", "vault")
@@ -36,28 +35,25 @@ class _Line:
 
 def add_parser(parser: ArgumentParser) -> None:
     """Describe the arguments of `lrx keys`."""
-    lang = language()
-    parser.add_argument("--json", action="store_true", help=text(lang, "cli-help.json"))
+    parser.add_argument("--json", action="store_true", help=about("json"))
     parser.set_defaults(command=keys)
     actions = parser.add_subparsers(metavar="ACTION")
     for name, command in (("rotate", rotate), ("retire", retire)):
-        about = text(lang, f"cli-help.keys-{name}")
-        action = actions.add_parser(name, help=about, description=about)
+        told = about(f"keys-{name}")
+        action = actions.add_parser(name, help=told, description=told)
         action.add_argument(
             "jobs",
             nargs="*",
             metavar="JOB",
-            help=text(lang, "cli-help.keys-jobs", jobs=", ".join(rotation.JOBS)),
+            help=about("keys-jobs", jobs=", ".join(rotation.JOBS)),
         )
         action.add_argument(
             "--update-keys",
             type=Path,
             metavar="DIR",
-            help=text(lang, "cli-help.keys-update-keys"),
+            help=about("keys-update-keys"),
         )
-        action.add_argument(
-            "--json", action="store_true", help=text(lang, "cli-help.json")
-        )
+        action.add_argument("--json", action="store_true", help=about("json"))
         action.set_defaults(command=command)
 
 

@@ -5,9 +5,10 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from node.cli import health
-from node.cli.common import UsageError, say
+from node.cli.common import UsageError, about, language, say, words
 from node.founding import FoundingError, Plan, create_node
-from node.settings import load
+from node.jurisdictions import law, regimes
+from node.settings import Settings, load
 
 _NGINX = """\
 # Ends TLS for {domain} and hands both doors of the node on.
@@ -54,49 +55,29 @@ WantedBy=multi-user.target
 """
 
 
+_OTHER_CODES = {"UK": "GB", "EL": "GR"}
+"""What is written for a country elsewhere, and its code of ISO 3166-1."""
+
+
 def add_parser(parser: ArgumentParser) -> None:
     """Describe the arguments of `lrx init`."""
     parser.add_argument("folder", type=Path, nargs="?", default=Path())
-    parser.add_argument("--domain", help="for example registry.uni-a.example")
-    parser.add_argument("--name", help="as learners and peers see it")
-    parser.add_argument("--country", help="ISO 3166-1 alpha-2, for example JP")
-    parser.add_argument("--roles", help="source,issuer,requester,…")
-    parser.add_argument("--contact", help="mail address of the operators")
+    for name in ("domain", "name", "country", "roles", "contact"):
+        parser.add_argument(f"--{name}", help=about(f"init-{name}"))
     parser.set_defaults(command=init)
 
 
 async def init(arguments: Namespace) -> int:
     """Ask what was not given, make the node, print what a server needs, run doctor."""
-    if not arguments.domain and not sys.stdin.isatty():
-        raise UsageError("nobody is here to be asked: give at least --domain")
-    domain = _answer(arguments.domain, "Domain of the node", "registry.uni-a.example")
-    name = _answer(arguments.name, "Name of the institution", "University A")
-    country = _answer(arguments.country, "Country (two letters)", "JP").upper()
-    roles = _answer(
-        arguments.roles,
-        "Roles (source, issuer, requester, recognition-authority, accreditor)",
-        "source,issuer",
-    )
-    contact = _answer(arguments.contact, "Mail of the operators", f"lrx@{domain}")
-    regime = "JP-APPI" if country == "JP" else "EU-GDPR"
     home: Path = arguments.folder
-    plan = Plan(
-        domain,
-        {"en": name},
-        country,
-        tuple(role.strip() for role in roles.split(",")),
-        contact if contact.startswith("mailto:") else f"mailto:{contact}",
-        name,
-        (regime,),
-        {"portal_origin": f"https://{domain}"},
-    )
+    plan = _plan(arguments)
     try:
         file = create_node(home, plan)
     except FoundingError as error:
         raise UsageError(str(error)) from error
     settings = load(file)
     values = {
-        "domain": domain,
+        "domain": plan.domain,
         "listen": settings.listen,
         "portal": settings.portal_listen,
         "home": home.resolve(),
@@ -106,14 +87,67 @@ async def init(arguments: Namespace) -> int:
     (home / "nginx.conf").write_text(_NGINX.format(**values), encoding="utf-8")
     (home / "lrx.service").write_text(_UNIT.format(**values), encoding="utf-8")
     say(
-        f"Your DID is {settings.did}",
-        f"Settings:      {file}",
-        f"Reverse proxy: {home / 'nginx.conf'}",
-        f"Service:       {home / 'lrx.service'}",
-        f"Move update.json and next.json from {home / 'keys'} to a safe place offline.",
+        words("init.did", did=settings.did),
+        words("init.settings", file=file),
+        words("init.proxy", file=home / "nginx.conf"),
+        words("init.service", file=home / "lrx.service"),
+        words("init.offline", folder=home / "keys"),
+        _law(settings),
         "",
     )
     return await health.report(settings, as_json=False)
+
+
+def _plan(arguments: Namespace) -> Plan:
+    """Ask for what was not given.
+
+    Raises:
+        UsageError: nobody is here to be asked for what has no proposal.
+    """
+    nobody = not sys.stdin.isatty()
+    if nobody and not (arguments.domain and arguments.country):
+        raise UsageError(words("init.nobody"))
+    domain = _answer(arguments.domain, "domain", "registry.uni-a.example")
+    name = _answer(arguments.name, "name", "University A")
+    country = _country(arguments.country)
+    roles = _answer(arguments.roles, "roles", "source,issuer")
+    contact = _answer(arguments.contact, "contact", f"lrx@{domain}")
+    return Plan(
+        domain,
+        {"en": name},
+        country,
+        tuple(role.strip() for role in roles.split(",")),
+        contact if contact.startswith("mailto:") else f"mailto:{contact}",
+        name,
+        regimes(country),
+        {"portal_origin": f"https://{domain}"},
+    )
+
+
+def _country(given: str | None) -> str:
+    """Return a country's code; which law applies follows from it, so none is guessed.
+
+    Raises:
+        UsageError: a code that stands for a country elsewhere.
+    """
+    country = given
+    while not country:
+        country = _answer(None, "country", "JP" if language() == "ja" else "")
+    country = country.upper()
+    if country in _OTHER_CODES:
+        right = _OTHER_CODES[country]
+        raise UsageError(words("init.other-code", given=country, right=right))
+    return country
+
+
+def _law(settings: Settings) -> str:
+    country = settings.country
+    known = [p.id for p in law() if country in p.jurisdictions]
+    if known:
+        return words("init.law", country=country, packs=", ".join(known))
+    return words(
+        "init.no-law", country=country, folder=settings.path(settings.law_packs)
+    )
 
 
 def _answer(given: str | None, question: str, proposal: str) -> str:
@@ -121,7 +155,8 @@ def _answer(given: str | None, question: str, proposal: str) -> str:
         return given
     if not sys.stdin.isatty():
         return proposal
+    asked = words(f"init.ask-{question}")
     try:
-        return input(f"{question} [{proposal}]: ").strip() or proposal
+        return input(f"{asked} [{proposal}]: ").strip() or proposal
     except EOFError:
-        return proposal
+        raise UsageError(words("init.nobody")) from None

@@ -16,6 +16,7 @@ from node import outbox
 from node.context import NodeContext
 from node.holdings import Fields
 from node.outbox import Peer
+from node.services.parties import terms_of
 from node.store import consents, credentials, learners
 from node.store import peers as peer_store
 from protocol.credentials.claims_paths import parse_path
@@ -142,7 +143,7 @@ def _facts(
         "consent.names_country": True,
         "consent.names_recipient": True,
         "consent.risk_explained": True,
-        "consent.describes_protection_system": True,
+        "consent.describes_protection_system": terms_of(terms).described,
         "consent.describes_recipient_measures": True,
         "consent.explains_automated_decision": not terms.get("automated_decision"),
         "consent.covers_onward": not terms.get("onward"),

@@ -52,7 +52,7 @@ def right_of(context: NodeContext, kind: str) -> Right:
 
     Without a law pack for the country the institution still answers, within a month.
     """
-    found = right(context.settings.country, kind)
+    found = right(context.settings.country, kind, context.settings.own_packs)
     return found or Right.model_validate(
         {
             "id": kind,

@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from node.jurisdictions import regimes
 from node.store import listing
 from node.store.listing import Row
+from node.texts.catalogue import catalogue
 from protocol.errors import DidError
 from protocol.identity.dids import Did
 
@@ -36,6 +38,15 @@ class Terms:
     automated_decision: bool
     notice: str
     contact: str
+
+    @property
+    def described(self) -> bool:
+        """Whether a learner can be told how the law there protects what goes there."""
+        known = catalogue("en")
+        return any(f"regime-note.{one}" in known for one in self.regimes[:1])
+
+
+_UNTOLD = Terms("", (), None, (), automated_decision=False, notice="", contact="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +93,27 @@ def party(connection: Connection, peer_id: str) -> Party:
     return parties(connection)[peer_id]
 
 
-def terms_of(terms: Mapping[str, Any], peer: Party) -> Terms:
-    """Read the terms of a query or a consent, completed by what the peer told."""
-    told = peer.terms
+def terms_of(terms: Mapping[str, Any], peer: Party | None = None) -> Terms:
+    """Read the terms of a query or a consent, completed by what the peer told.
+
+    Of the laws it names, those count that are in force in the country it names.
+    """
+    told = _UNTOLD if peer is None else peer.terms
+    country = str(terms.get("jurisdiction") or told.jurisdiction)
+    named = terms.get("regimes") or told.regimes
     return Terms(
-        str(terms.get("jurisdiction") or told.jurisdiction),
-        tuple(terms.get("regimes") or told.regimes),
+        country,
+        tuple(one for one in named if one in _in_force(country)),
         terms.get("retention_days"),
         tuple(terms.get("onward") or ()),
         automated_decision=bool(terms.get("automated_decision")),
         notice=str(terms.get("notice") or told.notice),
         contact=str(terms.get("contact") or told.contact),
     )
+
+
+def _in_force(country: str) -> tuple[str, ...]:
+    return (*regimes(country), *(("UK-GDPR",) if country == "GB" else ()))
 
 
 def _party(row: Row) -> Party:
@@ -131,8 +151,7 @@ def _party(row: Row) -> Party:
 
 
 def _nameless(peer_id: str) -> Party:
-    terms = Terms("", (), None, (), automated_decision=False, notice="", contact="")
-    return Party(peer_id, peer_id, {"en": peer_id}, "", "", "ended", terms)
+    return Party(peer_id, peer_id, {"en": peer_id}, "", "", "ended", _UNTOLD)
 
 
 def _basis(one: Mapping[str, Any]) -> Basis:

@@ -5,7 +5,7 @@ came with it. A tombstone refuses what was withdrawn before it arrived (LRX 1.0,
 invariant I7).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,12 +14,15 @@ from sqlalchemy import Connection
 
 from node import outbox
 from node.context import NodeContext
+from node.jurisdictions import covers
 from node.ledger import Ledger
 from node.outbox import Peer
+from node.services import keeping
 from node.services.forgetting import theirs
 from node.store import audit, exchanges, snapshots
 from protocol.errors import MessageSchemaError
 from protocol.exchange.bodies import ProblemReport
+from protocol.exchange.jurisdiction import Objection
 from protocol.exchange.messages import Message, policy_digest
 from protocol.exchange.odrl import check_policy
 from protocol.exchange.record_bodies import (
@@ -114,6 +117,17 @@ def take_delivery(
     if not _is_ours(context, body):
         _refuse(connection, context, peer, message, "e.m.msg.schema", at)
         return
+    against = keeping.objections(
+        connection,
+        context=context,
+        peer=peer,
+        purpose=body.release.purpose,
+        consent=body.release.consent_id,
+        verifications=[one.verification for one in judged],
+    )
+    if against:
+        _unlawful(connection, context, peer, message, against, at)
+        return
     exchanges.add_delivery(
         connection,
         vault=context.vault,
@@ -190,6 +204,17 @@ def take_amend(
     if delivery is None or delivery.state != "active":
         _refuse(connection, context, peer, message, "e.p.consent.withdrawn", at)
         return
+    against = keeping.objections(
+        connection,
+        context=context,
+        peer=peer,
+        purpose=delivery.purpose,
+        consent=delivery.consent_id or "",
+        verifications=[one.verification for one in judged],
+    )
+    if against:
+        _unlawful(connection, context, peer, message, against, at)
+        return
     by_id = {item.item_id: item for item in body.changes}
     for one in judged:
         change = by_id[one.item_id]
@@ -244,8 +269,13 @@ def take_offer(
     if not isinstance(body, RecordOffer):
         raise TypeError("not an offer")
     wanted = [item.item_id for item in body.items if item.format == "dc+sd-jwt"]
-    accepted = body.purpose in context.settings.accept_purposes and bool(wanted)
-    privacy = context.settings.privacy
+    settings = context.settings
+    privacy = settings.privacy
+    accepted = (
+        body.purpose in settings.accept_purposes
+        and bool(wanted)
+        and covers("recipient", privacy.jurisdiction, settings.own_packs)
+    )
     answer: dict[str, Any] = {"answer": "accept" if accepted else "decline"}
     if accepted:
         answer |= {
@@ -455,6 +485,29 @@ def _obligations(
                     due = (at + timedelta(days=days)).date()
             found.append((duty["uid"], due))
     return found
+
+
+def _unlawful(
+    connection: Connection,
+    context: NodeContext,
+    peer: Peer,
+    message: Message,
+    against: Collection[Objection],
+    at: datetime,
+) -> None:
+    """Keep nothing of what the law here does not let this node have; say so."""
+    _refuse(connection, context, peer, message, "e.p.terms.law", at)
+    audit.append(
+        connection,
+        vault=context.vault,
+        kind="delivery-refused",
+        event={
+            "peer": peer.id,
+            "message": message.id,
+            "grounds": [str(one) for one in against],
+        },
+        at=at,
+    )
 
 
 def _refuse(

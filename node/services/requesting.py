@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from node import outbox
+from node import jurisdictions, outbox
 from node.context import NodeContext
 from node.outbox import Peer
 from node.store import exchanges
@@ -85,12 +85,15 @@ def ask(
     Raises:
         NotFoundError: no such peer.
         MessageSchemaError: not a query of this profile.
+        NoLawError: what comes could not be kept under the law here.
     """
     row = peer_store.peer(connection, id=peer)
     if row is None:
         raise NotFoundError("no such peer")
     Dcql.parse(dcql)
-    privacy = context.settings.privacy
+    settings = context.settings
+    privacy = settings.privacy
+    jurisdictions.require("recipient", privacy.jurisdiction, settings.own_packs)
     purpose_ = {"code": purpose, "legal_basis": "consent", "text": dict(text)}
     if reference:
         purpose_["reference"] = reference
