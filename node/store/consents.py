@@ -121,6 +121,16 @@ _ADD_RELEASE = insert(_release).from_select(
 _ADD_DISPATCH = insert(_dispatch).from_select(
     ["release_id", "at"], select(bindparam("release_id", type_=Text), clock.c.now)
 )
+_BY_GRANT = (
+    select(_consent)
+    .join(
+        consent_grant,
+        (consent_grant.c.consent_id == _consent.c.id)
+        & (consent_grant.c.version == _consent.c.version),
+    )
+    .where(consent_grant.c.code_hash == bindparam("code_hash"))
+)
+_ADD_FIELDS = insert(release_field)
 _RELEASED_AT = select(_release.c.at).where(_release.c.id == bindparam("id"))
 _DISPATCHED_AT = select(func.max(_dispatch.c.at)).where(
     _dispatch.c.release_id == bindparam("release_id")
@@ -366,16 +376,7 @@ def add_grant(
 
 def by_grant(connection: Connection, *, code_hash: bytes) -> Consent | None:
     """Return the consent a code stands for, whatever its status; or None."""
-    query = (
-        select(_consent)
-        .join(
-            consent_grant,
-            (consent_grant.c.consent_id == _consent.c.id)
-            & (consent_grant.c.version == _consent.c.version),
-        )
-        .where(consent_grant.c.code_hash == code_hash)
-    )
-    found = one(connection, query)
+    found = one(connection, _BY_GRANT, code_hash=code_hash)
     return None if found is None else Consent(**found)
 
 
@@ -424,7 +425,7 @@ def add_release(
             },
         )
         if rows:
-            connection.execute(insert(release_field), rows)
+            connection.execute(_ADD_FIELDS, rows)
     at: datetime = connection.execute(_RELEASED_AT, {"id": id}).scalar_one()
     return at
 

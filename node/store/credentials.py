@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    bindparam,
     exists,
     func,
     insert,
@@ -222,8 +223,8 @@ def current(
     Raises:
         ErasedError: the learner has no key any more.
     """
-    query = _standing(select(_credential)).where(_credential.c.learner_id == learner_id)
-    return [_opened(connection, vault, row) for row in many(connection, _latest(query))]
+    rows = many(connection, _CURRENT, of_learner=learner_id)
+    return [_opened(connection, vault, row) for row in rows]
 
 
 def facts(connection: Connection, *, id: str) -> Facts | None:
@@ -411,3 +412,10 @@ def _opened(connection: Connection, vault: Vault, row: Row) -> Credential:
     known = _known({name: row[name] for name in Facts._fields})
     contents = Contents.unpacked(body["contents"])
     return Credential(*known, body["vc"], body["sd_jwt"], contents)
+
+
+_CURRENT = _latest(
+    _standing(select(_credential)).where(
+        _credential.c.learner_id == bindparam("of_learner")
+    )
+)

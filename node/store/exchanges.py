@@ -10,7 +10,17 @@ import json
 from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from node.store import learners
@@ -126,6 +136,44 @@ class Obligation(NamedTuple):
     done_at: datetime | None
 
 
+_ADD_QUERY = insert(_query)
+_SET_QUERY = update(_query).where(_query.c.id == bindparam("of_id"))
+_RECEIVED_SINCE = select(func.count()).where(
+    _query.c.peer == bindparam("peer"), _query.c.received_at >= bindparam("since")
+)
+_ASKED = select(_request.c.id).where(
+    _request.c.id == bindparam("thread"), _request.c.peer == bindparam("peer")
+)
+_ACCEPTED = select(_offer.c.id).where(
+    _offer.c.id == bindparam("thread"),
+    _offer.c.peer == bindparam("peer"),
+    _offer.c.direction == "in",
+    _offer.c.state == "accepted",
+)
+_EXPECTS = select(or_(_ASKED.exists(), _ACCEPTED.exists()))
+_ADD_DELIVERY = insert(_delivery)
+_DELIVERY_ID = select(_delivery.c.id).where(_delivery.c.id == bindparam("delivery_id"))
+_WHOSE = select(_delivery.c.learner_id).where(
+    _delivery.c.id == bindparam("delivery_id")
+)
+_SET_RECEIPT = update(_delivery).where(
+    _delivery.c.id == bindparam("delivery_id"), _delivery.c.receipt_id.is_(None)
+)
+_ADD_ITEM = insert(_item)
+_SET_VERDICT = update(_item).where(
+    _item.c.delivery_id == bindparam("of_delivery"),
+    _item.c.item_id == bindparam("of_item"),
+)
+_ADD_OBLIGATION = insert(_obligation)
+_BURIED = select(_tombstone.c.hash).where(
+    or_(
+        _tombstone.c.hash == bindparam("by_delivery"),
+        (_tombstone.c.hash == bindparam("by_consent"))
+        & (_tombstone.c.version >= bindparam("of_version")),
+    )
+)
+
+
 # Queries, at the source.
 
 
@@ -144,7 +192,7 @@ def add_query(
 ) -> Query:
     """Store a query; `body` is the message as JSON."""
     connection.execute(
-        insert(_query),
+        _ADD_QUERY,
         {
             "id": id,
             "peer": peer,
@@ -189,7 +237,7 @@ def set_query(connection: Connection, *, id: str, **changes: Any) -> None:
     """Change what is known of a query; keywords are columns of `tables.query`."""
     if "shown" in changes:
         changes["shown"] = int(changes["shown"])
-    connection.execute(update(_query).where(_query.c.id == id).values(**changes))
+    connection.execute(_SET_QUERY, {"of_id": id, **changes})
 
 
 def queries_to_close(connection: Connection, *, at: datetime) -> list[Query]:
@@ -203,10 +251,7 @@ def queries_to_close(connection: Connection, *, at: datetime) -> list[Query]:
 
 def count_queries(connection: Connection, *, peer: str, since: datetime) -> int:
     """Count the queries of a peer received since a moment, whatever came of them."""
-    query = select(func.count()).where(
-        _query.c.peer == peer, _query.c.received_at >= since
-    )
-    return connection.scalar(query) or 0
+    return connection.scalar(_RECEIVED_SINCE, {"peer": peer, "since": since}) or 0
 
 
 def count_shown(connection: Connection, *, peer: str, learner_id: str) -> int:
@@ -273,16 +318,7 @@ def settle_request(
 
 def expects(connection: Connection, *, peer: str, thread: str) -> bool:
     """Tell whether a delivery of `peer` in `thread` was asked for or accepted."""
-    asked = select(_request.c.id).where(
-        _request.c.id == thread, _request.c.peer == peer
-    )
-    accepted = select(_offer.c.id).where(
-        _offer.c.id == thread,
-        _offer.c.peer == peer,
-        _offer.c.direction == "in",
-        _offer.c.state == "accepted",
-    )
-    return bool(connection.scalar(select(or_(asked.exists(), accepted.exists()))))
+    return bool(connection.scalar(_EXPECTS, {"peer": peer, "thread": thread}))
 
 
 # Offers.
@@ -362,8 +398,7 @@ def add_delivery(
         ErasedError: the learner has no key any more.
         IdReuseError: there is a delivery of this id already.
     """
-    taken = select(_delivery.c.id).where(_delivery.c.id == delivery.id)
-    if connection.scalar(taken) is not None:
+    if connection.scalar(_DELIVERY_ID, {"delivery_id": delivery.id}) is not None:
         raise IdReuseError(f"there is a delivery {delivery.id} already")
     whose = learner_id or delivery.learner_id
     values = delivery._asdict() | {"learner_id": whose}
@@ -371,7 +406,7 @@ def add_delivery(
     for name in ("jws", "receipt_jws"):
         if values[name] is not None:
             values[name] = box.seal(values[name], f"delivery.{name}:{delivery.id}")
-    connection.execute(insert(_delivery), {**values})
+    connection.execute(_ADD_DELIVERY, {**values})
 
 
 def delivery(
@@ -456,9 +491,8 @@ def set_receipt(
     box = _box_of(connection, vault, delivery_id)
     sealed = box.seal(jws, f"delivery.receipt_jws:{delivery_id}")
     connection.execute(
-        update(_delivery)
-        .where(_delivery.c.id == delivery_id, _delivery.c.receipt_id.is_(None))
-        .values(receipt_id=receipt_id, receipt_jws=sealed)
+        _SET_RECEIPT,
+        {"delivery_id": delivery_id, "receipt_id": receipt_id, "receipt_jws": sealed},
     )
 
 
@@ -515,7 +549,7 @@ def add_item(
         )
         octets = box.seal(octets, f"delivery_item.octets:{delivery_id}:{item_id}")
     connection.execute(
-        insert(_item),
+        _ADD_ITEM,
         {
             "delivery_id": delivery_id,
             "item_id": item_id,
@@ -572,9 +606,13 @@ def set_verdict(
 ) -> None:
     """Keep what verifying a document found."""
     connection.execute(
-        update(_item)
-        .where(_item.c.delivery_id == delivery_id, _item.c.item_id == item_id)
-        .values(verdict=verdict, verified_at=at)
+        _SET_VERDICT,
+        {
+            "of_delivery": delivery_id,
+            "of_item": item_id,
+            "verdict": verdict,
+            "verified_at": at,
+        },
     )
 
 
@@ -587,7 +625,7 @@ def add_obligation(
     """Store a duty, which is over when the day `due` begins (UTC)."""
     moment = None if due is None else datetime.combine(due, time(), UTC)
     connection.execute(
-        insert(_obligation),
+        _ADD_OBLIGATION,
         {"delivery_id": delivery_id, "uid": uid, "due": moment, "state": "open"},
     )
 
@@ -656,13 +694,12 @@ def is_tombstoned(
     """Tell whether a delivery, or this version of its consent, has a tombstone."""
     by_delivery = vault.match_hash("delivery tombstone", delivery_id)
     by_consent = vault.match_hash("consent tombstone", consent_id)
-    query = select(_tombstone.c.hash).where(
-        or_(
-            _tombstone.c.hash == by_delivery,
-            (_tombstone.c.hash == by_consent) & (_tombstone.c.version >= version),
-        )
-    )
-    return connection.scalar(query.limit(1)) is not None
+    named = {
+        "by_delivery": by_delivery,
+        "by_consent": by_consent,
+        "of_version": version,
+    }
+    return connection.scalars(_BURIED, named).first() is not None
 
 
 def prune_tombstones(connection: Connection, *, at: datetime) -> None:
@@ -713,9 +750,7 @@ def _delivered(connection: Connection, vault: Vault, row: Row) -> Delivery:
 
 
 def _box_of(connection: Connection, vault: Vault, delivery_id: str) -> Box:
-    learner_id = connection.scalar(
-        select(_delivery.c.learner_id).where(_delivery.c.id == delivery_id)
-    )
+    learner_id = connection.scalar(_WHOSE, {"delivery_id": delivery_id})
     return learners.box_for(
         connection, vault=vault, learner_id=learner_id, label="delivery"
     )

@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import aiosqlite
 from sqlalchemy import Connection, create_engine, event
@@ -144,7 +144,8 @@ def _joined(inner: aiosqlite.Connection, begin: str) -> Connection:
 
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        raw: Any = connection.connection.driver_connection
+        raw.execute(begin)
 
     connection = engine.connect()
     # Last, for SQLAlchemy asks PRAGMAs when it connects.

@@ -115,6 +115,9 @@ _OUTGOING = (
     .join(_peer, _peer.c.id == outbox.c.peer)
     .where(outbox.c.id == bindparam("message_id"))
 )
+_TAKE = insert(inbox)
+_QUEUE = insert(outbox)
+_LAST_OWN = select(func.max(outbox.c.id))
 _SETTLE = update(outbox).where(
     outbox.c.id == bindparam("of_id"), outbox.c.state == "queued"
 )
@@ -163,7 +166,7 @@ def take(
     if known is not None:
         return Taken(duplicate=True, last=last)
     connection.execute(
-        insert(inbox),
+        _TAKE,
         {
             "peer": peer,
             "id": id,
@@ -263,7 +266,7 @@ def queue(
         connection, vault=vault, learner_id=learner_id, label="outbox"
     )
     connection.execute(
-        insert(outbox),
+        _QUEUE,
         {
             "id": id,
             "peer": peer,
@@ -283,7 +286,7 @@ def queue(
 
 def last_own_id(connection: Connection) -> str | None:
     """Return the greatest id among the messages in the outbox."""
-    last: str | None = connection.scalar(select(func.max(outbox.c.id)))
+    last: str | None = connection.scalar(_LAST_OWN)
     return last
 
 

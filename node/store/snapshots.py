@@ -7,10 +7,12 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from node.store.tables import delivery_status, status_version
+
+_JUDGED_BY = upsert(delivery_status).on_conflict_do_nothing()
 
 
 def keep(
@@ -21,18 +23,25 @@ def keep(
     at: datetime,
 ) -> None:
     """Keep the lists, by address, that a delivery was judged by."""
-    for url, octets in status_lists.items():
-        digest = hashlib.sha256(octets).hexdigest()
-        connection.execute(
-            upsert(status_version)
-            .values(digest=digest, url=url, octets=octets, fetched_at=at)
-            .on_conflict_do_nothing()
-        )
-        connection.execute(
-            upsert(delivery_status)
-            .values(delivery_id=delivery_id, digest=digest)
-            .on_conflict_do_nothing()
-        )
+    if not status_lists:
+        return
+    digests = {
+        hashlib.sha256(octets).hexdigest(): (url, octets)
+        for url, octets in status_lists.items()
+    }
+    query = select(status_version.c.digest).where(status_version.c.digest.in_(digests))
+    kept = set(connection.scalars(query))
+    fresh = [
+        {"digest": digest, "url": url, "octets": octets, "fetched_at": at}
+        for digest, (url, octets) in digests.items()
+        if digest not in kept
+    ]
+    if fresh:
+        connection.execute(insert(status_version), fresh)
+    connection.execute(
+        _JUDGED_BY,
+        [{"delivery_id": delivery_id, "digest": digest} for digest in digests],
+    )
 
 
 def of_delivery(connection: Connection, *, delivery_id: str) -> dict[str, bytes]:

@@ -114,17 +114,19 @@ class Writer:
 def _batch(
     connection: Connection, works: Sequence[Callable[[Connection], Any]]
 ) -> list[Any]:
+    # Past SQLAlchemy: three statements a job that return nothing.
+    raw: Any = connection.connection.driver_connection
     outcomes: list[Any] = []
     for work in works:
-        connection.exec_driver_sql("SAVEPOINT job")
+        raw.execute("SAVEPOINT job")
         connection.info.pop(OPENED, None)
         try:
             outcomes.append(work(connection))
         except Exception as error:  # noqa: BLE001 - every job must be answered
             # Fails too if SQLite rolled the whole transaction back: then so do all.
-            connection.exec_driver_sql("ROLLBACK TO job")
+            raw.execute("ROLLBACK TO job")
             outcomes.append(Failed(error))
-        connection.exec_driver_sql("RELEASE job")
+        raw.execute("RELEASE job")
     return outcomes
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import GetCoreSchemaHandler
@@ -38,6 +39,15 @@ _DID = re.compile(r"did:([a-z0-9]+):((?:[A-Za-z0-9._:-]|%[0-9A-F]{2})+)", re.ASC
 _FRAGMENT = re.compile(r"[A-Za-z0-9._~:=-]{1,256}", re.ASCII)
 
 
+@lru_cache(maxsize=4096)
+def _check_did(text: str) -> None:
+    match = _DID.fullmatch(text)
+    if match is None or len(text) > _LONGEST or text.endswith(":"):
+        raise DidError("not a DID")
+    if match[1] in {"web", "webvh"}:
+        check_place(match[1], match[2])
+
+
 class Did(str):
     """A DID that parsed."""
 
@@ -45,11 +55,7 @@ class Did(str):
 
     def __new__(cls, text: str) -> Self:
         """Refuse what `parse` refuses: there are no unparsed ones."""
-        match = _DID.fullmatch(text)
-        if match is None or len(text) > _LONGEST or text.endswith(":"):
-            raise DidError("not a DID")
-        if match[1] in {"web", "webvh"}:
-            check_place(match[1], match[2])
+        _check_did(text)
         return super().__new__(cls, text)
 
     @classmethod
