@@ -65,12 +65,19 @@ def rights_home(
     connection: Connection, *, context: NodeContext, learner_id: str, at: datetime
 ) -> RightsHome:
     """Return what a learner may ask, and has asked."""
-    kinds = listing.record_kinds(connection, learner_id=learner_id)
-    asked = rights.requests_of(connection, vault=context.vault, learner_id=learner_id)
     return RightsHome(
         tuple(right_of(context, kind) for kind in ("access", *KINDS)),
-        tuple(_asked(one, kinds, at) for one in asked),
+        asked_of(connection, context=context, learner_id=learner_id, at=at),
     )
+
+
+def asked_of(
+    connection: Connection, *, context: NodeContext, learner_id: str, at: datetime
+) -> tuple[Asked, ...]:
+    """Return what a learner asked so far, the latest first."""
+    kinds = listing.record_kinds(connection, learner_id=learner_id)
+    asked = rights.requests_of(connection, vault=context.vault, learner_id=learner_id)
+    return tuple(_asked(one, kinds, at) for one in asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ async def consent(request: web.Request) -> web.StreamResponse:
 async def consent_record(request: web.Request) -> web.StreamResponse:
     """Hand out the consent record as JSON."""
     page = await _consent(request)
-    return _download(f"consent-{page.id}.json", page.record)
+    return download(f"consent-{page.id}.json", page.record)
 
 
 async def withdraw_page(request: web.Request) -> web.StreamResponse:
@@ -312,10 +312,11 @@ async def access_export(request: web.Request) -> web.StreamResponse:
     lines = await request.app[STORE].read(
         learner_views.access_log, learner_id=learner_of(request), limit=None
     )
-    return _download("access-log.json", [line.as_dict() for line in lines])
+    return download("access-log.json", [line.as_dict() for line in lines])
 
 
-def _download(name: str, content: Any) -> web.Response:
+def download(name: str, content: Any) -> web.Response:
+    """Answer with `content` as a JSON file to keep."""
     return web.Response(
         text=json.dumps(content, ensure_ascii=False, indent=1),
         content_type="application/json",

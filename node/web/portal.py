@@ -94,6 +94,8 @@ ROUTES: Final = (
     Route("GET", "/learner/access.json", learner_pages.access_export, LEARNER),
     Route("GET", "/learner/records/{record}", rights_pages.record, LEARNER),
     Route("GET", "/learner/rights", rights_pages.home, LEARNER),
+    Route("GET", "/learner/rights/data", rights_pages.data, LEARNER),
+    Route("GET", "/learner/rights/data.json", rights_pages.data_file, LEARNER),
     Route("GET", "/learner/rights/correction", rights_pages.correction_page, LEARNER),
     Route("POST", "/learner/rights/correction", rights_pages.correct, LEARNER),
     Route("GET", "/learner/rights/erasure", rights_pages.end_page, LEARNER),

@@ -2,12 +2,12 @@
 
 from aiohttp import web
 
-from node.services import exercising, learner_views, rights_views
+from node.services import exercising, learner_views, rights_views, subject_access
 from node.services.exercising import GROUNDS, LONGEST_TEXT, PERSONAL
 from node.services.proposing import Field, Record
 from node.web.forms import Form
 from node.web.keys import CLOCK, CONTEXT, STORE
-from node.web.learner_pages import learner_of
+from node.web.learner_pages import download, learner_of
 from node.web.login import FORM
 from node.web.pages import render
 from protocol.errors import NotFoundError
@@ -35,6 +35,27 @@ async def asked(request: web.Request) -> web.StreamResponse:
     )
     done = request.query.get("done") == "sent"
     return render(request, "learner_asked", page=page, done=done)
+
+
+async def data(request: web.Request) -> web.StreamResponse:
+    """Show everything held about the learner, on a page that can be printed."""
+    return render(request, "learner_data", page=await _held(request))
+
+
+async def data_file(request: web.Request) -> web.StreamResponse:
+    """Hand out everything held about the learner as one file."""
+    held = await _held(request)
+    content = subject_access.as_dict(held, context=request.app[CONTEXT])
+    return download(f"my-data-{held.at.date().isoformat()}.json", content)
+
+
+async def _held(request: web.Request) -> subject_access.Holding:
+    return await request.app[STORE].read(
+        subject_access.holding,
+        context=request.app[CONTEXT],
+        learner_id=learner_of(request),
+        at=request.app[CLOCK](),
+    )
 
 
 async def record(request: web.Request) -> web.StreamResponse:

@@ -182,5 +182,5 @@ _LISTS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "courses": _course,
 }
 """Units that are lists of such."""
-_CODED = frozenset({"direction", "country"})
+_CODED = frozenset({"direction", "country", "kind"})
 """Units whose value is a code with a text of its own."""

@@ -15,6 +15,7 @@ from aiohttp import web
 from node.services import exercising, inviting
 from node.store import credentials
 from node.web.portal import build_portal
+from tests.node.consents import seed_consent
 from tests.node.portal_fixtures import populated, world  # noqa: F401 - fixtures
 from tests.node.portal_world import AUTHORITY
 from tests.node.test_portal_officer import deliver
@@ -167,6 +168,7 @@ PAGES = {
         "/learner/access",
         "/learner/records/{record}",
         "/learner/rights",
+        "/learner/rights/data",
         "/learner/rights/correction?record={record}",
         "/learner/rights/erasure",
         "/learner/rights/{right}",
@@ -261,6 +263,26 @@ async def test_a_verdict_fits_on_one_sheet(browser, world, origin, tmp_path):  #
         printed = await page.pdf(prefer_css_page_size=True, format="A4")
 
         assert re.findall(rb"/Count (\d+)", printed) == [b"1"]
+
+
+async def test_everything_held_prints_on_numbered_sheets(browser, world, origin):  # noqa: F811
+    await world.store.write(seed_consent, world, "aiko")
+    for locale in ("ja", "en"):
+        page = await person(
+            browser, world, origin, "aiko", locale=locale, viewport=DESK
+        )
+        await page.goto(f"{origin}/learner/rights/data")
+        printed = await page.pdf(prefer_css_page_size=True)
+        if folder := os.environ.get("SHOTS"):
+            (Path(folder) / f"data-{locale}.pdf").write_bytes(printed)
+
+        pages = max(map(int, re.findall(rb"/Count (\d+)", printed)))
+        assert 3 <= pages <= 12
+        assert b"/MediaBox [0 0 594" in printed or b"/MediaBox [0 0 595" in printed
+        await page.emulate_media(media="print")
+        hidden = page.locator("nav, form, .tools, .foot, .actions, summary")
+        for n in range(await hidden.count()):
+            assert not await hidden.nth(n).is_visible()
 
 
 async def test_the_session_is_out_of_reach_of_scripts(browser, world, origin):  # noqa: F811

@@ -72,6 +72,12 @@ from protocol.credentials.record_model import UNITS
             "T (2 ECTS credits)",
             "T (2 ECTS単位)",
         ),
+        (
+            ("certificate", "kind"),
+            "graduation-certificate",
+            "Certificate of graduation",
+            None,
+        ),
         (("grading", "direction"), "higher-is-better", "higher is better", None),
         (("achievement", "country"), "JP", "Japan", "日本"),
         (("a", "b"), True, "yes", "はい"),
