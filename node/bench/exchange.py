@@ -18,7 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from node.app import Running
+from node.app import Running, spare_the_collector
 from node.bench import learners
 from node.bench.figures import Figure, percentile
 from node.context import system_clock
@@ -100,6 +100,7 @@ async def _pair(root: Path) -> AsyncIterator[tuple[World, Running, int]]:
                 *("peers", "introduce", str(world.settings["university-a"].did)),
                 *("--purpose", "recognition-assessment", "--wait", "30"),
             )
+            spare_the_collector()
             yield world, authority, processes.running["university-a"].pid
         finally:
             await authority.stop()

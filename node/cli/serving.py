@@ -5,7 +5,7 @@ import json
 import signal
 from argparse import ArgumentParser, Namespace
 
-from node.app import Running
+from node.app import Running, spare_the_collector
 from node.cli.common import Exit, UsageError, read_settings, say, settings_file
 from node.conformance import throw_away
 from node.logs import configure
@@ -42,6 +42,7 @@ async def serve(arguments: Namespace) -> int:
             f"cannot listen on {settings.listen} and {settings.portal_listen}: "
             f"{error.strerror}; choose others with listen and portal_listen"
         ) from error
+    spare_the_collector()
     try:
         await ended.wait()
     finally:
