@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 from protocol.errors import WorkLimitError
 
 BUDGET = 8_000
-"""Steps of comparing neighbourhoods; one is a few microseconds."""
+"""Steps of comparing neighbourhoods, at most a few microseconds each."""
+PER_QUAD = 32
+"""Further steps for each quad: a presentation of many diplomas may take longer."""
 
 _HASHES: Mapping[str, Callable[[bytes], Any]] = {
     "sha256": hashlib.sha256,
@@ -51,14 +53,18 @@ class Canonical(NamedTuple):
 
 
 def canonicalize(
-    quads: Iterable[Quad], *, algorithm: str = "sha256", budget: int = BUDGET
+    quads: Iterable[Quad], *, algorithm: str = "sha256", budget: int | None = None
 ) -> Canonical:
     """Return the canonical form of a dataset; `algorithm` names the hash function.
+
+    Without `budget` it is `BUDGET` and `PER_QUAD` for each quad.
 
     Raises:
         WorkLimitError: its blank nodes resemble each other too much for the budget.
     """
     distinct = dict.fromkeys(quads)
+    if budget is None:
+        budget = BUDGET + PER_QUAD * len(distinct)
     work = _Work(_HASHES[algorithm], budget)
     for quad in distinct:
         subject, _, object_, graph = quad

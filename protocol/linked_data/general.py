@@ -17,7 +17,7 @@ from pyld.jsonld import JsonLdError, JsonLdProcessor
 from protocol.errors import LinkedDataError, UnknownContextError
 from protocol.linked_data.canonical import Quad
 from protocol.linked_data.contexts import Contexts
-from protocol.linked_data.nquads import is_iri, literal
+from protocol.linked_data.nquads import is_iri, is_language, literal
 
 _XSD_STRING = "http://www.w3.org/2001/XMLSchema#string"
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
@@ -124,6 +124,8 @@ def _refuse_lossy_value(value: Mapping[str, Any]) -> None:
         raise LinkedDataError("a text with a base direction, which no proof covers")
     if "@index" in value:
         raise LinkedDataError("a value with an index, which no proof covers")
+    if not is_language(value.get("@language", "en")):
+        raise LinkedDataError(f"{value['@language']!r} is not a language tag")
     datatype = value.get("@type")
     if datatype not in (None, "@json"):
         _refuse_relative([datatype])

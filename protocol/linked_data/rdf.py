@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from protocol.linked_data import general
-from protocol.linked_data.canonical import BUDGET, Canonical, Quad, canonicalize
+from protocol.linked_data import general, walk
+from protocol.linked_data.canonical import Canonical, Quad, canonicalize
 from protocol.linked_data.contexts import check_order
-from protocol.linked_data.terms import Vocabulary
+from protocol.linked_data.terms import OutsideSubsetError, Vocabulary
 
 
 def quads_of(document: Mapping[str, Any], vocabulary: Vocabulary) -> list[Quad]:
@@ -17,7 +17,10 @@ def quads_of(document: Mapping[str, Any], vocabulary: Vocabulary) -> list[Quad]:
         LinkedDataError: it is not JSON-LD, or says what its graph would not.
     """
     check_order(document.get("@context"))
-    return general.quads_of(document, vocabulary.contexts)
+    try:
+        return walk.quads_of(document, vocabulary)
+    except OutsideSubsetError:
+        return general.quads_of(document, vocabulary.contexts)
 
 
 def canonical_form(
@@ -25,7 +28,7 @@ def canonical_form(
     vocabulary: Vocabulary,
     *,
     algorithm: str = "sha256",
-    budget: int = BUDGET,
+    budget: int | None = None,
 ) -> Canonical:
     """Return the canonical form of the graph a document states (RDFC-1.0).
 

@@ -1,12 +1,376 @@
-"""What the terms of documents mean: the accepted contexts, made ready for use."""
+"""What the terms of documents mean: contexts compiled once into tables.
 
-from dataclasses import dataclass
+Implements JSON-LD 1.1 Processing Algorithms and API, sections "Context Processing
+Algorithm", "Create Term Definition" and "IRI Expansion", as far as credentials use
+them. What is beyond that raises `OutsideSubsetError`, and the general processor reads
+the document instead; what JSON-LD forbids raises `LinkedDataError`.
 
+The same contexts come again in every credential, so a compiled context keeps what
+follows from it: the contexts its types and terms bring with them, and what each member
+name means. Nothing in a compiled context depends on a document's values.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocol.errors import LinkedDataError
 from protocol.linked_data.contexts import Contexts
+from protocol.linked_data.nquads import is_iri
+
+KEYWORDS = frozenset(
+    f"@{name}"
+    for name in (
+        *("base", "container", "context", "direction", "graph", "id", "import"),
+        *("included", "index", "json", "language", "list", "nest", "none", "prefix"),
+        *("propagate", "protected", "reverse", "set", "type", "value", "version"),
+        "vocab",
+    )
+)
+_LIKE_A_KEYWORD = re.compile(r"@[A-Za-z]+")
+_OF_A_TERM = frozenset(
+    {"@id", "@type", "@container", "@context", "@language", "@protected", "@prefix"}
+)
+_CONTAINERS = frozenset({"@set", "@list", "@graph"})
+_NO_ALIAS = frozenset({"@context", "@graph"})
+_GEN_DELIMS = tuple(":/?#[]@")
+_KEPT = 512
+"""Compiled contexts that are kept; a document may bring its own."""
+
+
+class OutsideSubsetError(Exception):
+    """Something only the general processor can read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Term:
+    """One term of a context."""
+
+    iri: str | None
+    """An IRI or a keyword; None for a term that is made to mean nothing."""
+    type: str | None = None
+    """A datatype, or `@id`, `@vocab`, `@json`, `@none`."""
+    container: frozenset[str] = frozenset()
+    language: str | None = None
+    has_language: bool = False
+    scoped: Any = None
+    """The context that comes with the term, if `has_scope`."""
+    has_scope: bool = False
+    protected: bool = False
+    prefix: bool = False
+    beyond: bool = False
+    """It uses what only the general processor knows."""
+
+    def means(self, other: "Term") -> bool:
+        """Tell whether two definitions differ in nothing but their protection."""
+        return all(
+            getattr(self, name) == getattr(other, name)
+            for name in self.__slots__
+            if name not in ("protected", "__weakref__")
+        )
+
+
+@dataclass(slots=True, eq=False)
+class ActiveContext:
+    """What member names mean at one place of a document."""
+
+    terms: dict[str, Term] = field(default_factory=dict)
+    vocab: str | None = None
+    language: str | None = None
+    previous: "ActiveContext | None" = None
+    """The context to go back to where a node begins that brings no type with it."""
+    by_types: dict[tuple[str, ...], "ActiveContext"] = field(default_factory=dict)
+    by_term: dict[Term, "ActiveContext"] = field(default_factory=dict)
+    members: dict[str, str | tuple[str, Term]] = field(default_factory=dict)
+    """Member names already looked up: a keyword, or the predicate and the term."""
+    _aliases: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> "ActiveContext":
+        """Return a context that says the same and remembers nothing yet."""
+        return ActiveContext(dict(self.terms), self.vocab, self.language, self.previous)
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """The names of `@id`, `@type` and `@value`."""
+        if not self._aliases:
+            self._aliases = {name: name for name in ("@id", "@type", "@value")}
+            self._aliases |= {
+                name: term.iri
+                for name, term in self.terms.items()
+                if term.iri in self._aliases
+            }
+        return self._aliases
+
+    def member(self, name: str) -> str | tuple[str, Term]:
+        """Return the keyword a member name stands for, or its predicate and term.
+
+        Raises:
+            LinkedDataError: it means nothing.
+            OutsideSubsetError: it means something beyond the subset.
+        """
+        found = self.members.get(name)
+        if found is not None:
+            return found
+        iri = self.expand(name, vocab=True)
+        term = self.terms.get(name, _PLAIN)
+        if iri is None or (iri[0] != "@" and not is_iri(iri)):
+            raise LinkedDataError(f"the term {name} is not defined by @context")
+        if term.beyond:
+            raise OutsideSubsetError(name)
+        found = iri if iri in KEYWORDS else (f"<{iri}>", term)
+        if name in self.terms:
+            self.members[name] = found
+        return found
+
+    def expand(self, value: str, *, vocab: bool) -> str | None:
+        """Return the IRI a text stands for, perhaps still relative; None for nothing.
+
+        With `vocab` it may be a term; without, only an IRI, whole or compact.
+        """
+        if value[:1] == "@":
+            if value in KEYWORDS:
+                return value
+            if _LIKE_A_KEYWORD.fullmatch(value):
+                return None
+        if vocab and (term := self.terms.get(value)) is not None:
+            return term.iri
+        whole = self._whole(value) if ":" in value[1:] else None
+        if whole is None and vocab and self.vocab is not None:
+            return self.vocab + value
+        return whole or value
+
+    def _whole(self, value: str) -> str | None:
+        """Return the IRI a text with a colon stands for; None if for none."""
+        prefix, _, suffix = value.partition(":")
+        if prefix == "_" or suffix.startswith("//"):
+            return value
+        term = self.terms.get(prefix)
+        if term is not None and term.iri is not None and term.prefix:
+            return term.iri + suffix
+        return value if is_iri(value) else None
+
+
+_PLAIN = Term(None)
+
+
+@dataclass(slots=True, eq=False)
 class Vocabulary:
     """All that is needed to read a document as a graph."""
 
     contexts: Contexts
+    initial: ActiveContext = field(default_factory=ActiveContext)
+    _local: dict[tuple[int, str], tuple[ActiveContext, ActiveContext]] = field(
+        default_factory=dict
+    )
+
+    @property
+    def kept(self) -> int:
+        """How many contexts that documents brought are kept."""
+        return len(self._local)
+
+    def local(self, active: ActiveContext, stated: Any) -> ActiveContext:
+        """Return the context that holds where a document states `@context`."""
+        key = id(active), json.dumps(stated)
+        if (found := self._local.get(key)) is not None:
+            return found[1]
+        made = self._processed(active, stated, strict=True)
+        if len(self._local) >= _KEPT:
+            self._local.clear()
+        # `active` is kept so that nothing else can take its identity.
+        self._local[key] = active, made
+        return made
+
+    def typed(self, active: ActiveContext, types: tuple[str, ...]) -> ActiveContext:
+        """Return the context inside a node of these types, which are sorted."""
+        found = active.by_types.get(types)
+        if found is None:
+            found = active
+            for name in types:
+                term = active.terms.get(name)
+                if term is not None and term.has_scope:
+                    found = self._processed(found, term.scoped, propagate=False)
+            if len(active.by_types) < _KEPT:
+                active.by_types[types] = found
+        return found
+
+    def scoped(self, active: ActiveContext, term: Term) -> ActiveContext:
+        """Return the context inside the value of a term."""
+        if not term.has_scope:
+            return active
+        found = active.by_term.get(term)
+        if found is None:
+            found = self._processed(active, term.scoped, override=True)
+            if len(active.by_term) < _KEPT:
+                active.by_term[term] = found
+        return found
+
+    def _processed(
+        self,
+        active: ActiveContext,
+        stated: Any,
+        *,
+        override: bool = False,
+        propagate: bool = True,
+        strict: bool = False,
+    ) -> ActiveContext:
+        result = active.copy()
+        if not propagate and result.previous is None:
+            result.previous = active
+        for one in stated if isinstance(stated, list) else [stated]:
+            if one is None:
+                if not override and any(t.protected for t in result.terms.values()):
+                    raise LinkedDataError("a context that takes back protected terms")
+                result = ActiveContext(previous=None if propagate else result)
+            elif isinstance(one, str):
+                inner = self.contexts[one].get("@context")
+                kept = result.previous
+                result = self._processed(result, inner, override=override)
+                result.previous = kept
+            elif isinstance(one, dict):
+                _Definitions(result, one, override, strict).create()
+            else:
+                raise LinkedDataError("a context that is neither an object nor a URL")
+        return result
+
+
+@dataclass(slots=True)
+class _Definitions:
+    """One local context on its way into an active one."""
+
+    result: ActiveContext
+    local: Mapping[str, Any]
+    override: bool
+    strict: bool
+    """The document's own context, of which every part must be in the subset."""
+    defined: dict[str, bool] = field(default_factory=dict)
+    """True when done, False while being defined."""
+
+    def create(self) -> None:
+        """Define all terms of the local context."""
+        local, result = self.local, self.result
+        if local.get("@version", 1.1) != 1.1:  # noqa: PLR2004 - of JSON-LD
+            raise LinkedDataError("a context of another @version than 1.1")
+        for name in ("@base", "@direction", "@propagate", "@import"):
+            if name in local:
+                raise OutsideSubsetError(name)
+        if "@vocab" in local:
+            result.vocab = self._vocab(local["@vocab"])
+        if "@language" in local:
+            language = local["@language"]
+            if language is not None and not isinstance(language, str):
+                raise LinkedDataError("a context whose @language is not a text")
+            result.language = language.lower() if language else None
+        for name in local:
+            if name not in ("@version", "@vocab", "@language", "@protected"):
+                self._define(name)
+
+    def _vocab(self, value: Any) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise LinkedDataError("a context whose @vocab is not a text")
+        iri = self.result.expand(value, vocab=True)
+        if iri is None or not is_iri(iri):
+            raise OutsideSubsetError("@vocab")
+        return iri
+
+    def _define(self, name: str) -> None:
+        if name in self.defined:
+            if not self.defined[name]:
+                raise LinkedDataError(f"the term {name} is defined by itself")
+            return
+        if name in KEYWORDS or not name:
+            raise OutsideSubsetError(name)
+        if _LIKE_A_KEYWORD.fullmatch(name):
+            return
+        self.defined[name] = False
+        previous = self.result.terms.pop(name, None)
+        made = self._term(name, self.local[name])
+        if self.strict and (made.beyond or made.has_scope):
+            raise OutsideSubsetError(name)
+        if previous is not None and previous.protected and not self.override:
+            if not made.means(previous):
+                raise LinkedDataError(f"the protected term {name} is redefined")
+            made = previous
+        self.result.terms[name] = made
+        self.defined[name] = True
+
+    def _term(self, name: str, stated: Any) -> Term:
+        value = stated if isinstance(stated, dict) else {"@id": stated}
+        if not isinstance(value.get("@id"), str | None):
+            raise LinkedDataError(f"the term {name} has no IRI")
+        protected = value.get("@protected", self.local.get("@protected", False))
+        if value.keys() - _OF_A_TERM:
+            # `@reverse`, `@nest`, `@index`, `@direction`: only if a document uses it.
+            return Term("urn:beyond:", beyond=True, protected=protected is True)
+        if "@id" in value and value["@id"] is None:
+            return Term(None, protected=protected is True)
+        iri = self._iri_of(name, value)
+        container = value.get("@container")
+        listed = container if isinstance(container, list) else [container]
+        containers = frozenset(one for one in listed if isinstance(one, str))
+        language = value.get("@language")
+        if not isinstance(language, str | None):
+            raise OutsideSubsetError(name)
+        return Term(
+            iri,
+            type=self._type_of(name, value),
+            container=containers,
+            language=language.lower() if isinstance(language, str) else None,
+            has_language="@language" in value,
+            scoped=value.get("@context"),
+            has_scope="@context" in value,
+            protected=protected is True,
+            prefix=_is_prefix(name, iri, stated),
+            beyond=not containers <= _CONTAINERS or iri in _NO_ALIAS,
+        )
+
+    def _iri_of(self, name: str, value: Mapping[str, Any]) -> str:
+        stated = value.get("@id", name)
+        if stated != name:
+            iri = self._expand(stated)
+        elif ":" in name[1:]:
+            iri = self._compact(name)
+        elif self.result.vocab is not None:
+            iri = self.result.vocab + name
+        else:
+            raise LinkedDataError(f"the term {name} has no IRI")
+        if iri is None or not (iri in KEYWORDS or is_iri(iri)):
+            raise OutsideSubsetError(name)
+        if stated != name and (":" in name[1:-1] or "/" in name):
+            raise OutsideSubsetError(name)
+        return iri
+
+    def _type_of(self, name: str, value: Mapping[str, Any]) -> str | None:
+        stated = value.get("@type")
+        if stated is None:
+            return None
+        iri = self._expand(stated) if isinstance(stated, str) else None
+        if iri in ("@id", "@vocab", "@json", "@none") or (iri and is_iri(iri)):
+            return iri
+        raise LinkedDataError(f"the term {name} has a type that is no IRI")
+
+    def _expand(self, value: str) -> str | None:
+        """Expand a text by terms of which some may not be defined yet."""
+        if value in self.local and value not in KEYWORDS:
+            self._define(value)
+        if ":" in value:
+            return self._compact(value)
+        return self.result.expand(value, vocab=True)
+
+    def _compact(self, value: str) -> str | None:
+        prefix, _, suffix = value.partition(":")
+        if prefix in self.local and not suffix.startswith("//") and prefix != "_":
+            self._define(prefix)
+        return self.result.expand(value, vocab=True)
+
+
+def _is_prefix(name: str, iri: str, stated: Any) -> bool:
+    if isinstance(stated, dict):
+        stated_prefix = stated.get("@prefix", False)
+        if not isinstance(stated_prefix, bool) or (stated_prefix and iri[0] == "@"):
+            raise OutsideSubsetError(name)
+        return stated_prefix
+    return ":" not in name and "/" not in name and iri.endswith(_GEN_DELIMS)

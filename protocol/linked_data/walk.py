@@ -1,0 +1,292 @@
+"""A document walked once, straight to its quads.
+
+What the general way does in four passes over the document (expand, flatten, state as
+RDF, write as N-Quads) is done in one, by tables that `terms` compiled before.
+
+Implements JSON-LD 1.1 Processing Algorithms and API, sections "Expansion Algorithm",
+"Node Map Generation" and "Deserialize JSON-LD to RDF Algorithm", for what credentials
+use of JSON-LD; the rest raises `OutsideSubsetError`.
+
+A member without a meaning and an IRI that is not absolute raise `LinkedDataError`:
+neither would be in the graph, so no proof would cover them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocol.errors import LinkedDataError, MalformedValueError
+from protocol.linked_data.canonical import Quad
+from protocol.linked_data.jcs import canonical
+from protocol.linked_data.nquads import double, is_iri, is_language, literal
+from protocol.linked_data.terms import (
+    ActiveContext,
+    OutsideSubsetError,
+    Term,
+    Vocabulary,
+)
+
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_XSD = "http://www.w3.org/2001/XMLSchema#"
+_TYPE, _FIRST, _REST, _NIL = (f"<{_RDF}{n}>" for n in ("type", "first", "rest", "nil"))
+_JSON = f"^^<{_RDF}JSON>"
+_STRING, _DOUBLE = _XSD + "string", _XSD + "double"
+_LARGEST = 10**21
+"""From here on a number is a double, even without a fraction."""
+
+
+def quads_of(document: Mapping[str, Any], vocabulary: Vocabulary) -> list[Quad]:
+    """Return the statements a document makes.
+
+    Raises:
+        UnknownContextError: it names a context that is not at hand.
+        LinkedDataError: it says what its graph would not.
+        OutsideSubsetError: it uses JSON-LD that only the general processor knows.
+    """
+    walk = _Walk(vocabulary)
+    if document.keys() & {"@graph", "@included"}:
+        raise OutsideSubsetError("@graph")
+    walk.node(document, vocabulary.initial, None, "")
+    return walk.quads
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One walk through one document."""
+
+    vocabulary: Vocabulary
+    quads: list[Quad] = field(default_factory=list)
+    nodes: int = 0
+    named: dict[str, str] = field(default_factory=dict)
+    """Blank nodes the document names, to our names for them."""
+
+    def blank(self) -> str:
+        """Return a new blank node."""
+        self.nodes += 1
+        return f"_:b{self.nodes}"
+
+    def node(
+        self,
+        value: Mapping[str, Any],
+        active: ActiveContext,
+        term: Term | None,
+        graph: str,
+    ) -> str:
+        """State a node object, and return the node; for a value object its literal."""
+        if active.previous is not None and not _stays(value, active.aliases):
+            active = active.previous
+        if term is not None and term.has_scope:
+            active = self.vocabulary.scoped(active, term)
+        if "@context" in value:
+            active = self.vocabulary.local(active, value["@context"])
+        aliases = active.aliases
+        keywords = [name for name in value if name in aliases]
+        known = {aliases[name]: value[name] for name in keywords}
+        if len(known) != len(keywords):
+            raise OutsideSubsetError("an id or a type twice")
+        if "@value" in known:
+            return self._value(value, active)
+        types = _listed(known["@type"]) if "@type" in known else ()
+        inside = self._typed(active, types) if types else active
+        node = self._id(known["@id"], inside) if "@id" in known else self.blank()
+        for one in types:
+            type_ = self._type(one, active)
+            self.quads.append(Quad(node, _TYPE, type_, graph))
+        for name, inner in value.items():
+            meaning = inside.members.get(name) or inside.member(name)
+            if type(meaning) is tuple:
+                self._property(node, meaning, name, inner, inside, graph)
+            elif meaning not in known and meaning != "@context":
+                raise OutsideSubsetError(meaning)
+        return node
+
+    def _typed(self, active: ActiveContext, types: Sequence[Any]) -> ActiveContext:
+        if not all(type(one) is str for one in types):
+            raise LinkedDataError("a type that is not a text")
+        key = (types[0],) if len(types) == 1 else tuple(sorted(types))
+        return active.by_types.get(key) or self.vocabulary.typed(active, key)
+
+    def _property(
+        self,
+        node: str,
+        meaning: tuple[str, Term],
+        name: str,
+        value: Any,
+        active: ActiveContext,
+        graph: str,
+    ) -> None:
+        """State all values of one member of a node."""
+        predicate, term = meaning
+        container = term.container
+        if term.type == "@json":
+            if container:
+                raise OutsideSubsetError("@json in a container")
+            self.quads.append(Quad(node, predicate, _json(value), graph))
+            return
+        values = _listed(value)
+        if "@list" in container:
+            if "@graph" in container or value is None:
+                raise OutsideSubsetError("@list of what is none")
+            object_ = self._list(values, name, term, active, graph)
+            self.quads.append(Quad(node, predicate, object_, graph))
+            return
+        for one in values:
+            if one is None:
+                continue
+            if "@graph" in container:
+                object_ = self._graph(one, term, active)
+            else:
+                object_ = self._object(one, name, term, active, graph)
+            self.quads.append(Quad(node, predicate, object_, graph))
+
+    def _object(
+        self, value: Any, name: str, term: Term, active: ActiveContext, graph: str
+    ) -> str:
+        """State one value of a member, and return the term for it."""
+        kind = type(value)
+        if kind is dict:
+            return self.node(value, active, term, graph)
+        if kind is list:
+            raise OutsideSubsetError("an array in an array")
+        if term.has_scope:
+            active = self.vocabulary.scoped(active, term)
+            term = active.terms.get(name, term)
+        if kind is not str:
+            datatype = term.type if term.type and term.type[0] != "@" else None
+            return _native(value, datatype)
+        if term.type is None or term.type == "@none":
+            return _text(value, term, active)
+        if term.type[0] == "@":
+            return self._resource(
+                active.expand(value, vocab=term.type == "@vocab"), value
+            )
+        return _typed(value, term.type)
+
+    def _list(
+        self,
+        values: list[Any],
+        name: str,
+        term: Term,
+        active: ActiveContext,
+        graph: str,
+    ) -> str:
+        """State a list, and return its first node."""
+        found = [
+            self._object(value, name, term, active, graph)
+            for value in values
+            if value is not None
+        ]
+        rest = _NIL
+        for object_ in reversed(found):
+            node = self.blank()
+            self.quads.append(Quad(node, _FIRST, object_, graph))
+            self.quads.append(Quad(node, _REST, rest, graph))
+            rest = node
+        return rest
+
+    def _graph(self, value: Any, term: Term, active: ActiveContext) -> str:
+        """State a value in a graph of its own, and return the name of the graph."""
+        if type(value) is not dict:
+            raise OutsideSubsetError("a graph that is not an object")
+        graph = self.blank()
+        before = len(self.quads)
+        self.node(value, active, term, graph)
+        if len(self.quads) == before:
+            raise OutsideSubsetError("an empty graph")
+        return graph
+
+    def _value(self, value: Mapping[str, Any], active: ActiveContext) -> str:
+        """Return the literal of a value object."""
+        stated: dict[str, Any] = {}
+        for name, inner in value.items():
+            meaning = active.member(name)
+            if type(meaning) is tuple or meaning in stated:
+                raise LinkedDataError("a value object with other members")
+            stated[str(meaning)] = inner
+        inner = stated.pop("@value")
+        if len(stated) > 1 or stated.keys() - {"@type", "@language"}:
+            raise OutsideSubsetError("a value object with more than a value")
+        if "@language" in stated:
+            return _tagged(inner, stated["@language"])
+        datatype = stated.get("@type", _STRING)
+        iri = active.expand(datatype, vocab=True) if type(datatype) is str else None
+        if iri is None or iri[0] == "@":
+            raise OutsideSubsetError("a datatype of its own kind")
+        if not is_iri(iri):
+            raise LinkedDataError(f"the datatype {datatype} is not an absolute IRI")
+        if type(inner) is str:
+            return _typed(inner, iri)
+        if inner is None or type(inner) in (dict, list):
+            raise OutsideSubsetError("a value that is not one")
+        return _native(inner, iri if stated else None)
+
+    def _id(self, value: Any, active: ActiveContext) -> str:
+        """Return the term for an IRI, whole or compact, or a named blank node."""
+        if type(value) is not str:
+            raise LinkedDataError("an id that is not a text")
+        return self._resource(active.expand(value, vocab=False), value)
+
+    def _type(self, value: str, active: ActiveContext) -> str:
+        iri = active.expand(value, vocab=True)
+        if iri == "@json" or (iri and iri.startswith("_:")):
+            raise OutsideSubsetError("a type of its own kind")
+        return self._resource(iri, value)
+
+    def _resource(self, iri: str | None, stated: str) -> str:
+        if iri is not None:
+            if is_iri(iri):
+                return f"<{iri}>"
+            if iri.startswith("_:"):
+                if iri not in self.named:
+                    self.named[iri] = self.blank()
+                return self.named[iri]
+        raise LinkedDataError(f"{stated!r} is not an absolute IRI, nor a defined term")
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if type(value) is list else [value]
+
+
+def _stays(value: Mapping[str, Any], aliases: Mapping[str, str]) -> bool:
+    """Tell whether an object is no node with members, so that the context stays."""
+    meanings = {aliases.get(name) for name in value}
+    return "@value" in meanings or (meanings == {"@id"} and len(value) == 1)
+
+
+def _text(value: str, term: Term, active: ActiveContext) -> str:
+    language = term.language if term.has_language else active.language
+    return literal(value) if language is None else _tagged(value, language)
+
+
+def _tagged(value: Any, language: Any) -> str:
+    if type(value) is not str or type(language) is not str:
+        raise LinkedDataError("a language of what is not a text")
+    if not is_language(language):
+        raise LinkedDataError(f"{language!r} is not a language tag")
+    return f"{literal(value)}@{language.lower()}"
+
+
+def _typed(value: str, datatype: str) -> str:
+    if datatype == _DOUBLE:
+        raise OutsideSubsetError("a number in a text")
+    return literal(value) if datatype == _STRING else f"{literal(value)}^^<{datatype}>"
+
+
+def _native(value: Any, datatype: str | None) -> str:
+    """Return the literal of a number or a truth value."""
+    if value is True or value is False:
+        return f'"{str(value).lower()}"^^<{datatype or _XSD + "boolean"}>'
+    if type(value) is float and not value.is_integer():
+        return f'"{double(value)}"^^<{datatype or _DOUBLE}>'
+    if type(value) not in (int, float):
+        raise LinkedDataError("a value that JSON does not have")
+    if datatype == _DOUBLE or abs(value) >= _LARGEST:
+        return f'"{double(value)}"^^<{datatype or _DOUBLE}>'
+    return f'"{int(value)}"^^<{datatype or _XSD + "integer"}>'
+
+
+def _json(value: Any) -> str:
+    try:
+        return literal(canonical(value).decode()) + _JSON
+    except MalformedValueError as error:
+        raise LinkedDataError("a JSON literal without a canonical form") from error
