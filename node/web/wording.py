@@ -131,9 +131,16 @@ def _grade(language: str, found: Mapping[str, Any]) -> str:
 def _taken(language: str, found: Mapping[str, Any]) -> str:
     term = found.get("term")
     if term is None:
-        return text(language, "value.year", year=found["year"])
-    name = text_or(language, f"term.{term}", str(term))
-    return text(language, "value.taken", year=found["year"], term=name)
+        when = text(language, "value.year", year=found["year"])
+    else:
+        name = text_or(language, f"term.{term}", str(term))
+        when = text(language, "value.taken", year=found["year"], term=name)
+    links = [
+        text(language, f"value.{name}", link=found[name])
+        for name in ("syllabus", "assessment")
+        if name in found
+    ]
+    return "; ".join([when, *links])
 
 
 def _gpa(language: str, found: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from protocol.credentials.claims_paths import Path
 from protocol.credentials.learner_record import (
     Catalogue,
+    Course,
     CourseResult,
     Credits,
     Enrolment,
@@ -198,14 +199,18 @@ def add_results(
 ) -> None:
     """State courses with credits and unit, grade and scale, term (item 4.3).
 
+    With the term go the links to that year's syllabus and criteria of assessment, where
+    the catalogue has them (University Establishment Standards, art. 25-2).
     Credits earned elsewhere carry their origin: they are reported, not certified as
     the institution's own.
     """
     if not results:
         draft.lack("4.3", ("results",), "there is no result to state")
         return
+    courses = {(course.code, course.year): course for course in catalogue.courses}
     draft.record["results"] = [
-        _row(result, catalogue, grades=grades) for result in in_order(results)
+        _row(result, courses.get((result.code, result.year)), catalogue, grades=grades)
+        for result in in_order(results)
     ]
 
 
@@ -267,7 +272,9 @@ def enrolment_in(learner: LearnerRecord, programme: str) -> Enrolment | None:
     return max(found, key=lambda e: e.admitted_on or date.min, default=None)
 
 
-def _row(result: CourseResult, catalogue: Catalogue, *, grades: bool) -> dict[str, Any]:
+def _row(
+    result: CourseResult, given: Course | None, catalogue: Catalogue, *, grades: bool
+) -> dict[str, Any]:
     row: dict[str, Any] = {
         "code": result.code,
         "title": translation(result.title),
@@ -283,6 +290,9 @@ def _row(result: CourseResult, catalogue: Catalogue, *, grades: bool) -> dict[st
     row["taken"] = {"year": result.year, "term": result.term}
     if result.recognised_from:
         row["recognised_from"] = result.recognised_from
+    elif given is not None:
+        links = {"syllabus": given.syllabus, "assessment": given.assessment}
+        row["taken"] |= {name: link for name, link in links.items() if link}
     return row
 
 

@@ -48,6 +48,12 @@ from protocol.credentials.record_model import UNITS
             "2022年度 前期",
         ),
         (("results", 0, "taken"), {"year": 2022}, "academic year 2022", "2022年度"),
+        (
+            ("results", 0, "taken"),
+            {"year": 2022, "syllabus": "https://a/s", "assessment": "https://a/c"},
+            "academic year 2022; syllabus https://a/s; assessment criteria https://a/c",
+            "2022年度; シラバス https://a/s; 成績評価基準 https://a/c",
+        ),
         (("summary", "gpa"), {"value": 3, "maximum": 4}, "3 of 4", "3（4満点）"),
         (
             ("qualification", "field"),

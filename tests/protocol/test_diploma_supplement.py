@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.credentials.diploma_supplement import ITEMS, award_of, diploma_supplement
-from protocol.credentials.learner_record import Award, Name, Text
+from protocol.credentials.learner_record import Award, Course, Name, Text
 from protocol.credentials.record_model import UNITS, unknown_units
 from tests.records import (
     CATALOGUE,
@@ -176,6 +176,34 @@ def test_4_3_a_result_has_credits_with_unit_and_grade_with_scale():
     assert row["credits"] == {"value": 2, "unit": "JP-UNIV"}
     assert row["grade"] == {"label": "A", "scale": "JP5", "passed": True}
     assert row["taken"] == {"year": 2022, "term": "first"}
+
+
+def test_4_3_a_course_links_to_what_was_published_about_it_that_year():
+    stated = Course(
+        code="A1", year=2022, syllabus="https://a/s", assessment="https://a/c"
+    )
+    catalogue = CATALOGUE.model_copy(update={"courses": (stated,)})
+    own, later, elsewhere = (
+        result(code="A1"),
+        result(code="A1", year=2023),
+        result(code="A1", recognised_from="Elsewhere"),
+    )
+
+    rows = [
+        build(learner((one,)), catalogue=catalogue).record["results"][0]["taken"]
+        for one in (own, later, elsewhere)
+    ]
+
+    assert rows == [
+        {
+            "year": 2022,
+            "term": "first",
+            "syllabus": "https://a/s",
+            "assessment": "https://a/c",
+        },
+        {"year": 2023, "term": "first"},
+        {"year": 2022, "term": "first"},
+    ]
 
 
 def test_4_3_without_results_there_is_no_supplement():
