@@ -33,6 +33,7 @@ _COMMANDS = {
     "evidence": "evidencing:add_evidence",
     "audit": "evidencing:add_audit",
     "keys": "keys:add_parser",
+    "did": "identifying:add_parser",
     "peers": "exchanging:add_peers",
     "accredit": "trusting:add_parser",
     "invite": "people:add_parser",

@@ -142,6 +142,12 @@ _VC_API: dict[str, Any] = {
     "/vc-api/credentials/status": _vc(
         "Set the status of a credential", "200", security=_TOKEN
     ),
+    **{
+        f"{base}/1.0/identifiers/{{did}}": _vc(
+            "What a DID resolves to, or a DID URL leads to", "200", "did", method="get"
+        )
+        for base in ("", "/vc-api")
+    },
     "/vc-api/status/{purpose}": _vc(
         "Status list of a throw-away node", "200", "purpose", method="get"
     ),

@@ -18,7 +18,7 @@ from typing import Any
 from aiohttp import web
 
 from node.context import Clock
-from node.services import vc_issuing
+from node.services import resolving, vc_issuing
 from node.services.vc_checking import Checker, Report
 from node.services.vc_issuing import Issuer
 from node.services.vc_statuses import StatusLists
@@ -36,6 +36,21 @@ MAXIMUM_BODY = 1024 * 1024
 _PREFERRED = ("eddsa-rdfc-2022", "eddsa-jcs-2022")
 """What secures a credential when the caller names no issuer."""
 _JSON = "application/json"
+_BARE = frozenset({"application/did+ld+json", "application/did+json"})
+"""Who accepts nothing but these is answered with the document alone."""
+_RESOLUTION: Mapping[str, int] = {
+    "invalidDid": 400,
+    "invalidDidUrl": 400,
+    "notFound": 404,
+    "representationNotSupported": 406,
+    "methodNotSupported": 501,
+    "invalidPublicKey": 400,
+    "invalidPublicKeyLength": 400,
+    "invalidPublicKeyType": 400,
+    "unsupportedPublicKeyType": 400,
+    "internalError": 500,
+}
+"""Decentralized Identifier Resolution v0.3, section "Bindings: HTTP(S)"."""
 
 routes = web.RouteTableDef()
 _logger = logging.getLogger(__name__)
@@ -124,6 +139,31 @@ async def get_status_list(request: web.Request) -> web.Response:
     return _json(lists.credential(request.match_info["purpose"], api.clock()), 200)
 
 
+@routes.get("/1.0/identifiers/{did:.+}")
+@routes.get("/vc-api/1.0/identifiers/{did:.+}")
+async def get_identifier(request: web.Request) -> web.Response:
+    """Resolve a DID, or dereference a DID URL."""
+    text = request.match_info["did"]
+    # What follows an unescaped `?` is for the resolver; a DID URL comes escaped.
+    outcome = await resolving.resolve(
+        text,
+        source=request.app[VC_API].checker.source,
+        key_format=request.query.get("publicKeyFormat", ""),
+    )
+    status = _RESOLUTION.get(outcome.error, 410 if outcome.ended else 200)
+    told = outcome.as_dict()
+    if outcome.is_url:
+        # The did:key suite looks for what was dereferenced under these names.
+        told |= {
+            "didDocument": told["content"],
+            "didDocumentMetadata": told["contentMetadata"],
+            "didDereferencingMetadata": told["dereferencingMetadata"],
+        }
+    elif status == 200 and request.headers.get("Accept", "") in _BARE:  # noqa: PLR2004 - OK
+        return _json(told["didDocument"], status, request.headers["Accept"])
+    return _json(told, status)
+
+
 @web.middleware
 async def _answer_in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer what was refused, and what went wrong here, in JSON too."""
@@ -202,6 +242,6 @@ def _report(report: Report) -> web.Response:
     return _json(report.as_dict(), 200 if report.verified else 400)
 
 
-def _json(value: Any, status: int) -> web.Response:
+def _json(value: Any, status: int, media_type: str = _JSON) -> web.Response:
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return web.Response(text=text, status=status, content_type=_JSON)
+    return web.Response(text=text, status=status, content_type=media_type)

@@ -14,12 +14,12 @@ from typing import Any, Final
 from protocol.credentials.findings import Finding, Result
 from protocol.credentials.model import as_moment
 from protocol.credentials.proofs import StatedProof
-from protocol.identity.dids import DidDocument, DidHistory, DidUrl
+from protocol.identity.dids import OFFLINE, DidDocument, DidHistory, DidUrl
 from protocol.identity.keys import VerificationKey
 
 PURPOSE: Final = "assertionMethod"
 
-ITS_OWN_KEY = frozenset({"key", "jwk"})
+ITS_OWN_KEY = OFFLINE
 """DID methods whose document follows from the DID itself, for ever."""
 
 

@@ -3,9 +3,9 @@
 A DID that parsed is a `Did`; there are no others inside.
 
 Follows Decentralized Identifiers v1.0, Controlled Identifiers v1.0, and the methods
-`did:key`, `did:jwk`, `did:web` and `did:webvh` 1.0. Nothing is fetched here:
-`document_url` says where a document lies. Reading a `did:webvh` log is the business of
-`protocol.exchange.did_log`.
+`did:key`, `did:jwk`, `did:peer` 2 and 4, `did:web` and `did:webvh` 1.0. Nothing is
+fetched here: `document_url` says where a document lies. Reading a `did:webvh` log is
+the business of `protocol.exchange.did_log`.
 """
 
 import copy
@@ -20,6 +20,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from protocol.errors import DidError, MalformedValueError
+from protocol.identity import peer_dids
 from protocol.identity.keys import EncryptionKey, VerificationKey
 from protocol.identity.places import check_place
 from protocol.identity.verification_methods import PublicKey, expand, key_of
@@ -30,9 +31,15 @@ MAXIMUM_DOCUMENT = 64 * 1024
 """Octets of a DID document in canonical form."""
 MAXIMUM_KEYS = 50
 """Verification methods in one DID document."""
+OFFLINE = frozenset({"key", "jwk", "peer"})
+"""Methods whose DIDs hold their document, for ever."""
 SERVICE_TYPE = "LearnerRecordExchange"
 PROTOCOL_NAME = "lrx/1.0"
 
+_KEY_CONTEXTS = {
+    "Multikey": "https://w3id.org/security/multikey/v1",
+    "JsonWebKey": "https://w3id.org/security/jwk/v1",
+}
 _LONGEST = 2048
 """Characters; a `did:jwk` of a P-256 key takes about 200."""
 _DID = re.compile(r"did:([a-z0-9]+):((?:[A-Za-z0-9._:-]|%[0-9A-F]{2})+)", re.ASCII)
@@ -202,6 +209,10 @@ class DidDocument:
             if methods.setdefault(method.id, method) is not method:
                 raise DidError("a DID document with a method id twice")
         services = tuple(_objects(document, "service"))
+        names = [str(one["id"]).removeprefix(did) for one in services if "id" in one]
+        if len(set(names)) != len(names):
+            # DID Core, "Services": a consumer produces an error.
+            raise DidError("a DID document with a service id twice")
         return cls(did, methods, relationships, services, document)
 
     def key_for(self, url: str, relationship: Relationship) -> VerificationKey | None:
@@ -375,24 +386,32 @@ def node_document(
 
 
 def resolve_offline(did: Did) -> DidDocument | None:
-    """Expand a `did:key` or `did:jwk`; None for methods that need the web.
+    """Expand a DID that holds its document; None for methods that need the web.
 
     Raises:
-        DidError: the DID holds no key of a kind this node can use.
+        DidError: the DID holds no document, or no key of a kind this node can use.
     """
-    if did.method not in {"key", "jwk"}:
+    if did.method not in OFFLINE:
         return None
     try:
+        if did.method == "peer":
+            return DidDocument.parse(peer_dids.document(did))
         fragment, members = expand(did.method, did.split(":", 2)[2])
     except MalformedValueError as error:
-        raise DidError(f"no usable key in a did:{did.method}") from error
+        raise DidError(f"no usable key in a did:{did.method}: {error}") from error
     method = {"id": did + fragment, "controller": str(did)} | members
-    uses = ["authentication", "assertionMethod"]
+    uses = [
+        *("authentication", "assertionMethod"),
+        *("capabilityInvocation", "capabilityDelegation"),
+    ]
     if isinstance(key_of(method), EncryptionKey):
         uses = ["keyAgreement"]
     return DidDocument.parse(
         {
-            "@context": ["https://www.w3.org/ns/did/v1"],
+            "@context": [
+                "https://www.w3.org/ns/did/v1",
+                _KEY_CONTEXTS[members["type"]],
+            ],
             "id": str(did),
             "verificationMethod": [method],
         }

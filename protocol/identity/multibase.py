@@ -52,17 +52,15 @@ def as_base58btc(octets: bytes) -> str:
     return str(base58.b58encode(octets).decode())
 
 
-def from_base58btc(text: str) -> bytes:
+def from_base58btc(text: str, *, longest: int = _LONGEST_BASE58) -> bytes:
     """Read base58btc, without the multibase header `z`.
 
     Raises:
         MalformedValueError: a character outside the alphabet, or more of them than
-            any key, hash or signature takes.
+            `longest`, which is more than any key, hash or signature takes.
     """
-    if len(text) > _LONGEST_BASE58:
-        raise MalformedValueError(
-            f"base58btc of more than {_LONGEST_BASE58} characters"
-        )
+    if len(text) > longest:
+        raise MalformedValueError(f"base58btc of more than {longest} characters")
     try:
         octets = bytes(base58.b58decode(text.encode("ascii")))
     except ValueError as error:

@@ -445,7 +445,8 @@ def test_a_service_of_another_form_is_not_ours(service):
     document = DidDocument.parse({"id": WEB, "service": [service]})
 
     assert document.lrx_service() is None
-    assert DidDocument.parse({"id": WEB, "service": [service, SERVICE]}).lrx_service()
+    ours = SERVICE | {"id": "#ours"}
+    assert DidDocument.parse({"id": WEB, "service": [service, ours]}).lrx_service()
 
 
 def published(name):
