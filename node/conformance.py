@@ -1,8 +1,8 @@
 """A throw-away node for conformance suites: the VC API and nothing else.
 
-`lrx serve --conformance PORT` listens on this machine only. Its keys are made for the
-run, are held in memory and end with it; whatever it signs is worth nothing afterwards.
-That is why its issuers ask nobody for a token.
+`lrx serve --conformance PORT` listens on this machine only, for HTTP and HTTPS. Its
+keys are made for the run, are held in memory and end with it; whatever it signs is
+worth nothing afterwards. That is why its issuers ask nobody for a token.
 """
 
 import json
@@ -10,9 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from aiohttp import web
-
 from node.context import Clock, system_clock
+from node.either_door import HOST, either_door
 from node.fetch import Fetcher
 from node.linked_data import LinkedData
 from node.registry import Live
@@ -24,7 +23,6 @@ from protocol.errors import NotFoundError
 from protocol.identity.dids import DidUrl
 from protocol.identity.keys import Algorithm, LocalSigningKey
 
-HOST = "127.0.0.1"
 _KINDS: dict[str, Algorithm] = {"ed25519": "EdDSA", "p256": "ES256", "p384": "ES384"}
 
 
@@ -54,22 +52,21 @@ async def throw_away(
         OSError: the port is taken.
     """
     signers = {kind: made(algorithm) for kind, algorithm in _KINDS.items()}
-    lists = StatusLists(signers["ed25519"], f"http://{HOST}:{port}/vc-api/status")
+    lists = StatusLists(signers["ed25519"], f"https://{HOST}:{port}/vc-api/status")
     async with AsyncExitStack() as stack:
         fetcher = Fetcher()
         stack.push_async_callback(fetcher.close)
         linked_data = await stack.enter_async_context(LinkedData())
         api = VcApi(
             issuers=issuers(signers),
-            checker=Checker(_OwnLists(fetcher, clock, lists), linked_data),
+            checker=Checker(
+                _OwnLists(fetcher, clock, lists), linked_data, any_controller=True
+            ),
             clock=clock,
             token=None,
             statuses=lists,
         )
-        runner = web.AppRunner(build_vc_api(api), access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, HOST, port).start()
+        await stack.enter_async_context(either_door(build_vc_api(api), port, clock()))
         yield {kind: str(signer.kid.did) for kind, signer in signers.items()}
 
 

@@ -15,17 +15,21 @@ from typing import Any
 from sqlalchemy import Connection
 
 from node.context import NodeContext
+from node.contexts import vocabulary
 from node.store import audit
 from node.store.columns import dumps
 from protocol.credentials import conformance
 from protocol.credentials.envelopes import envelope
 from protocol.credentials.findings import Result
 from protocol.credentials.model import SecuredDocument
+from protocol.credentials.vcdm import as_text
 from protocol.credentials.vcdm11 import FORMER_CONTEXT
 from protocol.errors import SecuringError
 from protocol.identity.dids import DidUrl
 from protocol.identity.keys import SigningKey
 from protocol.identity.multibase import as_base64url
+from protocol.linked_data.rdf import quads_of
+from protocol.linked_data.terms import Vocabulary
 from protocol.securing import data_integrity, jose
 
 DATA_INTEGRITY_CONTEXT = "https://w3id.org/security/data-integrity/v2"
@@ -59,11 +63,20 @@ class Mechanism:
 
 
 def _jcs(order: Order) -> dict[str, Any]:
+    return _with_proof(order, None)
+
+
+def _rdfc(order: Order) -> dict[str, Any]:
+    return _with_proof(order, vocabulary())
+
+
+def _with_proof(order: Order, over: Vocabulary | None) -> dict[str, Any]:
     """Add a proof, which stands beside those the credential has."""
     credential = _with_integrity_terms(order.credential)
     make = data_integrity.add if "proof" in credential else data_integrity.secure
     return make(
         credential,
+        vocabulary=over,
         key=order.signer.key,
         verification_method=order.signer.kid,
         at=order.at,
@@ -77,6 +90,8 @@ def _vc_jwt(order: Order) -> dict[str, Any]:
 
 MECHANISMS: Mapping[str, Mechanism] = {
     "eddsa-jcs-2022": Mechanism(("ed25519",), _jcs),
+    "eddsa-rdfc-2022": Mechanism(("ed25519",), _rdfc),
+    "ecdsa-rdfc-2019": Mechanism(("p256", "p384"), _rdfc),
     "ecdsa-jcs-2019": Mechanism(("p256", "p384"), _jcs),
     "vc-jwt": Mechanism(("ed25519", "p256", "p384"), _vc_jwt),
 }
@@ -116,8 +131,8 @@ def issue(
     """Return `credential` secured by `issuer`, enveloped where its mechanism does.
 
     Raises:
-        SecuringError: it is no credential, lacks what the data model demands, or names
-            another issuer.
+        SecuringError: it is no credential, lacks what the data model demands, names
+            another issuer, or says what no context gives a meaning.
         MalformedValueError: it has no canonical form.
     """
     if not isinstance(credential, dict):
@@ -126,11 +141,28 @@ def issue(
     name = stated.get("id") if isinstance(stated, dict) else stated
     if name != issuer.signer.kid.did:
         raise SecuringError(f"the issuer is {name!r}, the key is that of another one")
+    credential = _dated(credential, at)
     document = SecuredDocument(b"", "application/vc", credential, ())
     form = conformance.schema(document)
     if form.result == Result.INVALID:
         raise SecuringError(form.reason)
+    # Whatever the mechanism: a reader that processes linked data must find in it what
+    # one that does not finds.
+    quads_of(_with_integrity_terms(credential), vocabulary())
     return issuer.mechanism.secure(Order(credential, options, issuer.signer, at))
+
+
+def _dated(credential: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """Say when a VC 1.1 document is issued, which it has to, where it does not."""
+    if first_context(credential) != FORMER_CONTEXT or "issuanceDate" in credential:
+        return credential
+    return {**credential, "issuanceDate": as_text(at)}
+
+
+def first_context(credential: Mapping[str, Any]) -> Any:
+    """Return the context that says which data model a credential is of."""
+    contexts = credential.get("@context")
+    return contexts[0] if isinstance(contexts, list) and contexts else contexts
 
 
 def note_issued(
@@ -157,8 +189,8 @@ def _with_integrity_terms(credential: dict[str, Any]) -> dict[str, Any]:
     Data Integrity 1.0, section "Contexts and Vocabularies": that of VC Data Model 2.0
     has the terms already.
     """
-    contexts = credential["@context"]
+    contexts = credential.get("@context")
     listed = contexts if isinstance(contexts, list) else [contexts]
-    if listed[0] != FORMER_CONTEXT or DATA_INTEGRITY_CONTEXT in listed:
+    if first_context(credential) != FORMER_CONTEXT or DATA_INTEGRITY_CONTEXT in listed:
         return credential
     return {**credential, "@context": [*listed, DATA_INTEGRITY_CONTEXT]}

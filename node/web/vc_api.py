@@ -8,6 +8,7 @@ Follows Verifiable Credential API (W3C CCG), sections "Issuing", "Verifying" and
 "Presenting", and DID Resolution v0.3, section "Bindings: HTTP(S)".
 """
 
+import asyncio
 import hmac
 import json
 import logging
@@ -97,8 +98,13 @@ async def issue(request: web.Request) -> web.Response:
     name = "/".join(request.match_info[part] for part in request.match_info)
     if name == "status":
         credential = _with_status(api, credential, options)
-    issued = vc_issuing.issue(
-        _issuer(api, name), credential, options=options, at=api.clock()
+    # A graph takes time to be made canonical: not on the loop.
+    issued = await asyncio.to_thread(
+        vc_issuing.issue,
+        _issuer(api, name),
+        credential,
+        options=options,
+        at=api.clock(),
     )
     if api.note:
         await api.note(name, issued)

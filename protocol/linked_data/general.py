@@ -1,9 +1,10 @@
 """Any JSON-LD document as quads, by way of a general processor, and nothing lost.
 
 PyLD knows all of JSON-LD 1.1 and drops in silence what has no meaning: a member without
-a term, a relative IRI, a base direction. What is dropped is in the text and not in the
+a term, a relative IRI. What is dropped is in the text and not in the
 graph, so no signature covers it, and a reader would believe what nobody signed. Here
-each of these is refused.
+each of these is refused. The base direction of a text becomes part of its datatype
+(JSON-LD 1.1 API, "Object to RDF Conversion", `i18n-datatype`), as by other software.
 
 This is the slow way (tens of milliseconds for a diploma), for whatever the fast one
 does not read.
@@ -34,7 +35,11 @@ def quads_of(document: Mapping[str, Any], contexts: Contexts) -> list[Quad]:
     dropped: list[str | None] = []
     processor = JsonLdProcessor(on_property_dropped=dropped.append)
     # Without `base` at all PyLD would resolve relative IRIs against one of its own.
-    options = {"documentLoader": _loader(contexts), "base": None}
+    options = {
+        "documentLoader": _loader(contexts),
+        "base": None,
+        "rdfDirection": "i18n-datatype",
+    }
     try:
         _refuse_imports(document)
         expanded = processor.expand(dict(document), options)
@@ -119,9 +124,10 @@ def _refuse_losses(expanded: Any) -> None:
 _NESTING = ("@list", "@set", "@graph", "@included", "@reverse")
 
 
-def _refuse_lossy_value(value: Mapping[str, Any]) -> None:
-    if "@direction" in value:
-        raise LinkedDataError("a text with a base direction, which no proof covers")
+def _refuse_lossy_value(value: dict[str, Any]) -> None:
+    if "@direction" in value and "@language" in value:
+        # PyLD leaves the language of such a text as it was written.
+        value["@language"] = value["@language"].lower()
     if "@index" in value:
         raise LinkedDataError("a value with an index, which no proof covers")
     if not is_language(value.get("@language", "en")):

@@ -154,7 +154,7 @@ def counted(suite: Suite, told: dict) -> Outcome:
 
 def configuration(suite: Suite, dids: dict[str, str], port: int) -> dict:
     """Tell a suite which endpoints this node has, in the form suites share."""
-    base = f"http://127.0.0.1:{port}/vc-api"
+    base = f"https://127.0.0.1:{port}/vc-api"
     both = {"vc": ["1.1", "2.0"]}
 
     def issuer(name: str, key: str, *tags: str, **more: object) -> dict:
@@ -173,7 +173,7 @@ def configuration(suite: Suite, dids: dict[str, str], port: int) -> dict:
     )
     verifier_tags = ["vc2.0", "EnvelopingProof", "eddsa-rdfc-2022", "eddsa-jcs-2022"]
     verifier_tags += ["ecdsa-rdfc-2019", "ecdsa-jcs-2019", "ecdsa-sd-2023", "bbs-2023"]
-    verifier_tags += ["Ed25519Signature2020", "vc-api", "JWT", "BitstringStatusList"]
+    verifier_tags += ["Ed25519Signature2020", "vc-api", "BitstringStatusList"]
     everywhere = {
         "id": dids["ed25519"],
         "options": {},
@@ -191,7 +191,13 @@ def configuration(suite: Suite, dids: dict[str, str], port: int) -> dict:
                 "name": NAME,
                 "implementation": NAME,
                 "issuers": [
-                    issuer("eddsa-rdfc-2022", "ed25519", "vc2.0", "eddsa-rdfc-2022"),
+                    issuer(
+                        "eddsa-rdfc-2022",
+                        "ed25519",
+                        "vc2.0",
+                        "eddsa-rdfc-2022",
+                        "vc-api",
+                    ),
                     issuer("eddsa-jcs-2022", "ed25519", "eddsa-jcs-2022"),
                     issuer("vc-jwt", "ed25519", "EnvelopingProof"),
                     issuer("ecdsa-rdfc-2019/p256", "p256", "ecdsa-rdfc-2019", **p256),
@@ -208,7 +214,6 @@ def configuration(suite: Suite, dids: dict[str, str], port: int) -> dict:
                         "Ed25519Signature2020",
                         "ed25519",
                         "Ed25519Signature2020",
-                        "vc-api",
                     ),
                     issuer("status", "ed25519", "BitstringStatusList"),
                 ],

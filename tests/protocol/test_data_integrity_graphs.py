@@ -205,7 +205,6 @@ UNKNOWN = "https://evil.example/context"
         ({"@context": [V2, OB, OB]}, LinkedDataError, "twice"),
         ({"@context": [V2, OB, {"name": "urn:x"}]}, LinkedDataError, "protected"),
         ({"@context": [V2, {"@import": V2}]}, LinkedDataError, "import"),
-        ({"name": {"@value": "x", "@direction": "rtl"}}, LinkedDataError, "direction"),
         ({"name": {"@value": "x", "@index": "i"}}, LinkedDataError, "index"),
     ],
 )
@@ -216,6 +215,16 @@ def test_what_a_proof_would_not_cover_is_refused_on_issue_and_verify(
         secured(DOCUMENT | change)
     with pytest.raises(error, match=words):
         holds(secured() | change)
+
+
+def test_a_base_direction_is_signed_as_part_of_the_datatype():
+    name = {"@value": "x", "@language": "AR", "@direction": "rtl"}
+    signed = secured(DOCUMENT | {"name": name})
+    form = canonical_form(DOCUMENT | {"name": name}, vocabulary())
+
+    assert '"x"^^<https://www.w3.org/ns/i18n#ar_rtl>' in form.text
+    assert holds(signed)
+    assert not holds(signed | {"name": name | {"@direction": "ltr"}})
 
 
 def test_an_undefined_term_is_refused_at_every_depth():
