@@ -18,6 +18,7 @@ from protocol.errors import DidError, MalformedValueError, ProtocolError
 from protocol.exchange import envelope, http_signatures
 from protocol.exchange.http_signatures import RequestParts, ResponseParts
 from protocol.identity.dids import Did, DidDocument
+from protocol.identity.jobs import shared_key
 from protocol.linked_data.jcs import parse_strict
 
 MESSAGE_TYPE = "application/didcomm-encrypted+json"
@@ -52,7 +53,11 @@ class Sender:
     async def send(self, peer: Did, jws: bytes, *, route: str = "/inbox") -> Outcome:
         """Make one attempt to deliver `jws` to `peer`."""
         try:
-            document = (await self.registry.history(peer)).current()
+            history = await self.registry.history(peer)
+            document = history.current()
+            shared = shared_key(history)
+            if shared is not None:
+                return Outcome(0, "unreachable", f"a key has two jobs: {shared}")
             service = document.lrx_service()
             keys = document.encryption_keys()
             if service is None or not keys:

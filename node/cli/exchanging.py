@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from node.cli.common import Exit, UsageError, opened, say, show
+from node.cli.common import Exit, UsageError, opened, say, show, words
 from node.cli.issuing import learner_of
 from node.fetch import fetcher_for
 from node.handle import Node
@@ -18,6 +18,7 @@ from node.store import consents
 from node.store import peers as peer_store
 from protocol.exchange import states
 from protocol.identity.dids import Did
+from protocol.identity.jobs import shared_key
 
 POLL_SECONDS = 0.2
 
@@ -100,9 +101,11 @@ async def introduce_peer(arguments: Namespace) -> int:
         fetcher = fetcher_for(node.context.settings)
         try:
             registry = Registry(node.store, fetcher, node.context.clock)
-            await registry.history(did)
+            shared = shared_key(await registry.history(did))
         finally:
             await fetcher.close()
+        if shared is not None:
+            raise UsageError(words("peers.two-jobs", did=did, shared=shared))
         await node.store.write(
             peering.introduce,
             context=node.context,

@@ -25,12 +25,14 @@ from protocol.errors import (
     MediaTypeError,
     MisdirectedError,
     NotFoundError,
+    RoleError,
     SignatureError,
     SizeError,
 )
 from protocol.exchange import http_signatures
 from protocol.exchange.http_signatures import RequestParts, SignedParts
 from protocol.identity.dids import Did, DidHistory
+from protocol.identity.jobs import shared_key
 from protocol.identity.keys import VerificationKey
 
 BODY_SECONDS = 20.0
@@ -114,6 +116,7 @@ async def authenticate(
         BusyError: `admit` lets no stranger in now.
         MisdirectedError, ClockError, SignatureError: answered signed, and alike for an
             unknown peer, an unknown key and a bad signature.
+        RoleError: the caller's DID document gives one key two jobs.
     """
     if request.headers.getall("Host", []) != [context.settings.authority]:  # (4)
         raise MisdirectedError("the Host is not one this node answers for")
@@ -140,6 +143,9 @@ async def authenticate(
     http_signatures.verify(call.signed, key, call.body)  # (7)
     if history is None:
         raise SignatureError("unknown peer")
+    shared = shared_key(history)  # (8)
+    if shared is not None:
+        raise RoleError(f"a key of {did} has two jobs: {shared}")
     return Caller(did, peer_key(did), history, row.state if row else "unknown")
 
 

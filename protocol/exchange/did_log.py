@@ -184,6 +184,7 @@ def read(
         last.parameters.scid,
         versions,
         last.parameters.deactivated,
+        last.parameters.update_keys,
     )
     if did not in history.dids:
         raise DidError(f"the log is not that of {did}")

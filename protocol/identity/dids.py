@@ -287,6 +287,8 @@ class DidHistory:
     versions: tuple[DidVersion, ...]
     deactivated: bool = False
     """The last version ended the DID; its own document counts for nothing."""
+    update_keys: tuple[str, ...] = ()
+    """Multikeys that may sign the log now, or did so last."""
 
     @classmethod
     def of_document(cls, document: DidDocument, at: datetime) -> Self:
