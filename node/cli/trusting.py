@@ -1,5 +1,6 @@
 """`lrx accredit`: an accreditor or council says who is what, and takes it back."""
 
+import re
 from argparse import ArgumentParser, Namespace
 from datetime import date
 from pathlib import Path
@@ -7,11 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from node.cli.common import Exit, UsageError, opened, say, show
+from node.cli.common import Exit, UsageError, about, opened, say, show, words
 from node.handle import Node
 from node.services import accrediting
 from node.store import statements
 from protocol.identity.dids import Did
+
+_CODE = re.compile("[A-Z]{2}")
+_ANYWHERE = "any"
 
 
 def add_parser(parser: ArgumentParser) -> None:
@@ -22,6 +26,7 @@ def add_parser(parser: ArgumentParser) -> None:
     state.add_argument("did", help="the organisation's DID")
     state.add_argument("--legal-name", required=True)
     state.add_argument("--country", required=True, help="ISO 3166-1 alpha-2")
+    state.add_argument("--countries", help=about("accredit-countries"))
     state.add_argument("--since", required=True, type=date.fromisoformat)
     state.add_argument("--until", required=True, type=date.fromisoformat)
     state.add_argument("--output", type=Path, help="write the statement to this file")
@@ -42,6 +47,8 @@ async def issue(arguments: Namespace) -> int:
     if arguments.until <= arguments.since:
         raise UsageError("--until must lie after --since")
 
+    countries = _countries(arguments)
+
     def work(connection: Connection, node: Node, at: Any) -> bytes:
         octets = accrediting.state(
             connection,
@@ -51,6 +58,7 @@ async def issue(arguments: Namespace) -> int:
             legal_name=arguments.legal_name,
             country=arguments.country,
             effective=(arguments.since, arguments.until),
+            countries=countries,
             at=at,
         )
         accrediting.publish(connection, context=node.context, at=at)
@@ -63,6 +71,20 @@ async def issue(arguments: Namespace) -> int:
     else:
         say(octets.decode())
     return Exit.VALID
+
+
+def _countries(arguments: Namespace) -> tuple[str, ...]:
+    """Return where a delegation is for: the seat's country unless others are named."""
+    if arguments.countries and arguments.kind != "delegation":
+        raise UsageError(words("accredit.countries-of-delegation"))
+    if arguments.kind != "delegation" or arguments.countries == _ANYWHERE:
+        return ()
+    chosen = arguments.countries or arguments.country
+    found = tuple(one.strip().upper() for one in chosen.split(","))
+    for one in found:
+        if not _CODE.fullmatch(one):
+            raise UsageError(words("accredit.no-country", country=one))
+    return found
 
 
 async def list_(arguments: Namespace) -> int:

@@ -180,6 +180,9 @@ async def _state(
         country=member.country,
         effective=EFFECTIVE,
         at=at,
+        countries=sorted({m.country for m in world.members})
+        if kind == "delegation"
+        else (),
     )
 
 

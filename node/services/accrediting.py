@@ -6,7 +6,7 @@ what").
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -17,9 +17,10 @@ from node.store import audit, credentials, statements
 from node.store import peers as peer_store
 from node.store.statements import Statement
 from protocol.credentials import status_lists
-from protocol.errors import NotFoundError
+from protocol.errors import NotFoundError, RoleError
 from protocol.identity.dids import Did
 from protocol.rules import trust
+from protocol.rules.statements import DELEGATION, read_all
 from protocol.securing import data_integrity, jose
 
 STATEMENT_LIFETIME = timedelta(days=5 * 365)
@@ -49,8 +50,16 @@ def state(
     country: str,
     effective: Effective,
     at: datetime,
+    countries: Sequence[str] = (),
 ) -> bytes:
-    """Make a statement of one of `KINDS` about `subject`, seated in `country`."""
+    """Make a statement of one of `KINDS` about `subject`, seated in `country`.
+
+    `countries` are those a delegation is for; without them it is for all.
+
+    Raises:
+        RoleError: this node may itself not accredit there.
+    """
+    _check_countries(connection, context, [*countries, country], effective[0])
     index = statements.claim_index(connection)
     unsecured = KINDS[kind](
         issuer=context.did,
@@ -61,6 +70,7 @@ def state(
         valid_from=at,
         valid_until=at + STATEMENT_LIFETIME,
         status=status_lists.entry(_list_url(context), index, PURPOSE),
+        **({"countries": countries} if kind == "delegation" else {}),
     )
     octets = jose.secure(
         unsecured,
@@ -82,6 +92,25 @@ def state(
         at=at,
     )
     return octets
+
+
+def _check_countries(
+    connection: Connection, context: NodeContext, wanted: Sequence[str], on: date
+) -> None:
+    """Refuse what no reader would count: a statement beyond this node's delegation."""
+    kept = peer_store.organisation_credentials(connection, own=True)
+    delegations = [
+        one
+        for one in read_all(kept)
+        if one.type == DELEGATION and one.subject == context.did and one.covers(on)
+    ]
+    # Without one this node is an anchor itself, or has not been told yet.
+    for country in wanted if delegations else ():
+        if not any(not d.countries or country in d.countries for d in delegations):
+            known = ", ".join(sorted({c for d in delegations for c in d.countries}))
+            raise RoleError(
+                f"the delegation of this node is for {known}, not {country}"
+            )
 
 
 def keep(
