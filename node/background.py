@@ -26,6 +26,7 @@ from node.services import (
     delivering,
     forgetting,
     issuing,
+    offering,
     peering,
     rechecking,
     sharing,
@@ -335,6 +336,7 @@ class Worker:
             issuing.publish_status_lists, context=self.context, at=at
         )
         await self.store.write(sharing.close_due, context=self.context, at=at)
+        await self.store.write(offering.close_due, context=self.context, at=at)
         await self.store.write(messages.prune, nonces_before=at - NONCE_LIFETIME, at=at)
         await self.store.write(forgetting.fulfil_due, context=self.context, at=at)
         await mail.deliver_due(self.store, self.context)

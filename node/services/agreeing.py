@@ -5,6 +5,7 @@ the record the learner can take away and what the privacy rules were asked about
 say different things.
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,12 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from node import outbox
 from node.context import NodeContext
 from node.holdings import Fields
 from node.outbox import Peer
 from node.services.parties import terms_of
-from node.store import consents, credentials, learners
+from node.store import consents, credentials, learners, messages
 from node.store import peers as peer_store
 from protocol.credentials.claims_paths import parse_path
 from protocol.errors import UnexpectedMessageError
@@ -31,7 +31,7 @@ from protocol.exchange.consent_record import (
     consent_record,
 )
 from protocol.exchange.envelope import message_digest
-from protocol.exchange.messages import policy_digest
+from protocol.exchange.messages import ENTROPY_BYTES, new_id, policy_digest
 from protocol.exchange.odrl import Terms, policy
 from protocol.linked_data.jcs import canonical
 from protocol.securing import jose
@@ -69,11 +69,48 @@ def grant(
     """
     if not decided.scope:
         raise UnexpectedMessageError("a consent to nothing")
-    consent_id = outbox.next_id(connection, at)
+    # No message id: those of a clock that was set back follow each other closely.
+    consent_id = new_id(at, secrets.token_bytes(ENTROPY_BYTES))
+    _store(connection, context, decided, consent_id, 1, at)
+    return consent_id
+
+
+def renew(
+    connection: Connection,
+    *,
+    context: NodeContext,
+    consent: consents.Consent,
+    decided: Decided,
+    at: datetime,
+) -> int:
+    """Store a new decision in place of a consent in force; return its version.
+
+    What was decided never changes: the version before is superseded, and what was
+    queued under it is cancelled.
+
+    Raises:
+        GateError: the consent is not in force.
+    """
+    consents.supersede(connection, consent_id=consent.id, version=consent.version)
+    messages.cancel_undispatched(
+        connection, consent_id=consent.id, version=consent.version
+    )
+    _store(connection, context, decided, consent.id, consent.version + 1, at)
+    return consent.version + 1
+
+
+def _store(
+    connection: Connection,
+    context: NodeContext,
+    decided: Decided,
+    consent_id: str,
+    version: int,
+    at: datetime,
+) -> None:
     consents.request(
         connection,
         id=consent_id,
-        version=1,
+        version=version,
         learner=decided.learner_id,
         recipient=decided.peer.id,
         purpose=decided.purpose,
@@ -82,25 +119,26 @@ def grant(
         max_uses=decided.max_uses,
     )
     consents.add_scope(
-        connection, consent_id=consent_id, version=1, scope=decided.scope
+        connection, consent_id=consent_id, version=version, scope=decided.scope
     )
-    agreement = policy(_terms(context, decided, consent_id))
+    agreement = policy(_terms(context, decided, consent_id, version))
     consents.set_terms(
         connection,
         consent_id=consent_id,
-        version=1,
+        version=version,
         terms={
             "recipient_terms": dict(decided.recipient_terms),
             "policy": agreement,
             "facts": _facts(connection, context, decided, at.date()),
-            "record": _record(connection, context, decided, consent_id, agreement, at),
+            "record": _record(
+                *(connection, context, decided, consent_id, version, agreement, at)
+            ),
             "language": decided.language,
             "decided_at": int(at.timestamp()),
             "login_at": int(decided.login_at.timestamp()),
         },
     )
-    consents.grant(connection, consent_id=consent_id, version=1)
-    return consent_id
+    consents.grant(connection, consent_id=consent_id, version=version)
 
 
 def _pairwise(context: NodeContext, decided: Decided) -> str:
@@ -109,11 +147,13 @@ def _pairwise(context: NodeContext, decided: Decided) -> str:
     return f"urn:lrx:learner:{context.vault.match_hash('pairwise', named)[:16].hex()}"
 
 
-def _terms(context: NodeContext, decided: Decided, consent_id: str) -> Terms:
+def _terms(
+    context: NodeContext, decided: Decided, consent_id: str, version: int
+) -> Terms:
     terms = decided.recipient_terms
     return Terms(
         consent_id,
-        1,
+        version,
         _pairwise(context, decided),
         str(decided.peer.did),
         Purpose(decided.purpose),
@@ -169,6 +209,7 @@ def _record(
     context: NodeContext,
     decided: Decided,
     consent_id: str,
+    version: int,
     agreement: Mapping[str, Any],
     at: datetime,
 ) -> dict[str, Any]:
@@ -188,7 +229,7 @@ def _record(
     record = consent_record(
         ConsentFacts(
             id=consent_id,
-            version=1,
+            version=version,
             learner=_pairwise(context, decided),
             source=Party(
                 str(context.did),

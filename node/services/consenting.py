@@ -26,7 +26,7 @@ from node.store.exchanges import Query
 from protocol.errors import NotFoundError, UnexpectedMessageError
 from protocol.exchange import states
 from protocol.exchange.messages import Message
-from protocol.exchange.record_bodies import RecordQuery
+from protocol.exchange.record_bodies import RecordQuery, SubjectByGrant
 from protocol.exchange.states import QueryEvent
 
 FRESH_LOGIN = timedelta(minutes=5)
@@ -69,7 +69,7 @@ def approve(
             record no longer holds what was shown.
     """
     query, peer = _open_query(connection, context, query_id, learner_id)
-    _check_login(login_at, at)
+    check_login(login_at, at)
     shown = proposal(
         connection, context=context, query_id=query_id, learner_id=learner_id
     )
@@ -94,12 +94,21 @@ def approve(
         ),
         at,
     )
+    if isinstance(body.subject, SubjectByGrant):
+        # It was for one use, and this is that use, on other terms.
+        _replace_grant(connection, context, body.subject.grant)
     consent = consents.consent(connection, consent_id=consent_id)
     if consent is None or not answering.release_under(
         connection, context=context, query=query, consent=consent, peer=peer, at=at
     ):
         raise UnexpectedMessageError("the rules do not permit this release")
     return consent_id
+
+
+def _replace_grant(connection: Connection, context: NodeContext, code: str) -> None:
+    earlier = consents.by_grant(connection, code_hash=grant_hash(context, code))
+    if earlier is not None and earlier.status == "granted":
+        consents.supersede(connection, consent_id=earlier.id, version=earlier.version)
 
 
 def refuse(
@@ -193,7 +202,7 @@ def give(
         NotFoundError: no such peer.
         UnexpectedMessageError: the login is too old, or the scope is empty.
     """
-    _check_login(login_at, at)
+    check_login(login_at, at)
     peer = _peer(connection, recipient)
     terms = _terms(connection, recipient)
     decided = Decided(
@@ -313,6 +322,26 @@ def _end(
     )
 
 
+def renew(
+    connection: Connection,
+    *,
+    context: NodeContext,
+    consent: consents.Consent,
+    decided: Decided,
+    at: datetime,
+) -> int:
+    """Grant a new version of a consent in place of the one in force; return its number.
+
+    Raises:
+        GateError: the consent is not in force.
+    """
+    version = agreeing.renew(
+        connection, context=context, consent=consent, decided=decided, at=at
+    )
+    _note_granted(connection, context, consent.id, version, decided, at)
+    return version
+
+
 def _open_query(
     connection: Connection, context: NodeContext, query_id: str, learner_id: str
 ) -> tuple[Query, Peer]:
@@ -345,7 +374,12 @@ def _terms(connection: Connection, peer_id: str) -> dict[str, Any]:
     }
 
 
-def _check_login(login_at: datetime, at: datetime) -> None:
+def check_login(login_at: datetime, at: datetime) -> None:
+    """Refuse what needs a fresh login.
+
+    Raises:
+        UnexpectedMessageError: the login is older than `FRESH_LOGIN`.
+    """
     if at - login_at > FRESH_LOGIN:
         raise UnexpectedMessageError("a consent needs a login younger than 5 minutes")
 
@@ -354,13 +388,25 @@ def _grant(
     connection: Connection, context: NodeContext, decided: Decided, at: datetime
 ) -> str:
     consent_id = agreeing.grant(connection, context=context, decided=decided, at=at)
+    _note_granted(connection, context, consent_id, 1, decided, at)
+    return consent_id
+
+
+def _note_granted(
+    connection: Connection,
+    context: NodeContext,
+    consent_id: str,
+    version: int,
+    decided: Decided,
+    at: datetime,
+) -> None:
     audit.append(
         connection,
         vault=context.vault,
         kind="consent-granted",
         event={
             "consent": consent_id,
-            "version": 1,
+            "version": version,
             "recipient": decided.peer.id,
             "purpose": decided.purpose,
             "fields": len(decided.scope),
@@ -368,4 +414,3 @@ def _grant(
         at=at,
         learner_id=decided.learner_id,
     )
-    return consent_id

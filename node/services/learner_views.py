@@ -4,6 +4,7 @@ An object of somebody else raises the same error as one that never was, after th
 look into the store.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +14,14 @@ from sqlalchemy import Connection
 
 from node.context import NodeContext
 from node.services import proposing
-from node.services.consent_views import Part, state_of
+from node.services.consent_views import ConsentPage, Part, consent_page, state_of
 from node.services.parties import Party, Terms, parties, party, terms_of
 from node.services.proposing import Field, Record
-from node.store import exchanges, listing
+from node.store import answers, consents, exchanges, listing
+from node.store.exchanges import Query
 from protocol.credentials.claims_paths import Path
 from protocol.errors import NotFoundError
+from protocol.exchange.consent import beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class LearnerHome:
     """The first page of a learner."""
 
     pending: tuple[Pending, ...]
+    asked_again: tuple[Pending, ...]
+    """Offers whose recipient answered with terms beyond the consent."""
     records: tuple[Record, ...]
     live: int
 
@@ -52,7 +57,81 @@ def learner_home(
     records = proposing.offerable(connection, context=context, learner_id=learner_id)
     rows = listing.consents_of(connection, learner_id=learner_id)
     live = sum(state_of(row, at) == "granted" for row in rows)
-    return LearnerHome(pending, records, live)
+    return LearnerHome(
+        pending, _asked_again(connection, known, learner_id), records, live
+    )
+
+
+def _asked_again(
+    connection: Connection, known: Mapping[str, Party], learner_id: str
+) -> tuple[Pending, ...]:
+    found = []
+    for one in answers.waiting(connection, learner_id=learner_id):
+        consent = consents.consent(connection, consent_id=one.consent_id)
+        purpose = consent.purpose if consent else ""
+        found.append(Pending(one.id, known[one.peer], purpose, one.decide_by))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class TermsPage:
+    """A recipient's answer that asks for more than the learner agreed to."""
+
+    offer_id: str
+    consent: ConsentPage
+    agreed: Terms
+    stated: Terms
+    beyond: tuple[str, ...]
+    decide_by: datetime
+    open: bool
+    state: str
+
+
+def terms_page(
+    connection: Connection,
+    *,
+    context: NodeContext,
+    offer_id: str,
+    learner_id: str,
+    at: datetime,
+) -> TermsPage:
+    """Return what a recipient answered to an offer, beside what was agreed.
+
+    Raises:
+        NotFoundError: no such offer, somebody else's, or nothing was asked about it.
+    """
+    row = exchanges.offer(connection, vault=context.vault, id=offer_id)
+    if row is None or row.learner_id != learner_id or row.consent_id is None:
+        raise NotFoundError("no such offer")
+    kept = answers.answer(
+        connection, vault=context.vault, offer_id=offer_id, learner_id=learner_id
+    )
+    if kept is None:
+        raise NotFoundError("nothing was asked about this offer")
+    page = consent_page(
+        connection,
+        context=context,
+        consent_id=row.consent_id,
+        learner_id=learner_id,
+        at=at,
+    )
+    # What was agreed when the recipient answered: the version the offer named.
+    offered = json.loads(row.body)["body"]["consent"]
+    terms = consents.terms(
+        connection, consent_id=row.consent_id, version=offered["version"]
+    )
+    agreed = terms["recipient_terms"]
+    stated = agreed | dict(kept.body["terms"])
+    return TermsPage(
+        offer_id,
+        page,
+        terms_of(agreed, page.peer),
+        terms_of(stated, page.peer),
+        beyond(stated, agreed),
+        kept.decide_by,
+        row.state == answers.ASKING and at < kept.decide_by,
+        row.state,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +151,17 @@ class RequestPage:
     open: bool
     consent_id: str | None
     deadline: datetime
+    beyond: tuple[str, ...] = ()
+    """Terms in which the request goes beyond a consent in force."""
 
 
 def request_page(
-    connection: Connection, *, context: NodeContext, query_id: str, learner_id: str
+    connection: Connection,
+    *,
+    context: NodeContext,
+    query_id: str,
+    learner_id: str,
+    at: datetime,
 ) -> RequestPage:
     """Return a request with every value that would go out.
 
@@ -107,7 +193,26 @@ def request_page(
         open=shown is not None,
         consent_id=query.consent_id,
         deadline=query.deadline,
+        beyond=_beyond(connection, query, at) if shown else (),
     )
+
+
+def _beyond(connection: Connection, query: Query, at: datetime) -> tuple[str, ...]:
+    """Name the terms in which a query goes beyond the latest consent it fell under."""
+    live = consents.live(
+        connection,
+        learner_id=query.learner_id or "",
+        recipient=query.peer,
+        purpose=query.purpose,
+        at=at,
+    )
+    for consent in live:
+        terms = consents.terms(
+            connection, consent_id=consent.id, version=consent.version
+        )
+        stated = query.message["body"]["recipient_terms"]
+        return beyond(stated, terms.get("recipient_terms", {}))
+    return ()
 
 
 def is_complete(
@@ -117,6 +222,7 @@ def is_complete(
     query_id: str,
     learner_id: str,
     chosen: Collection[str],
+    at: datetime,
 ) -> bool:
     """Tell whether something complete is left to send; closed requests are not asked.
 
@@ -124,7 +230,7 @@ def is_complete(
         NotFoundError: no such request, or about somebody else.
     """
     page = request_page(
-        connection, context=context, query_id=query_id, learner_id=learner_id
+        connection, context=context, query_id=query_id, learner_id=learner_id, at=at
     )
     if not page.open:
         return True

@@ -1,26 +1,33 @@
 """The learner sends: a peer is offered what was consented to, and answers.
 
-The consent comes first; terms beyond it are never stretched to fit.
+The consent comes first; it is never stretched to fit. A recipient that answers with
+terms beyond it is not sent anything until the learner, asked again, has agreed to them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
-from node import gate, outbox
+from node import gate, mail, outbox
 from node.context import NodeContext
 from node.holdings import Item, items_within
 from node.outbox import Peer
-from node.store import consents, credentials, exchanges
+from node.services import consenting
+from node.services.agreeing import Decided
+from node.store import answers, consents, credentials, exchanges, people
 from node.store import peers as peer_store
 from protocol.credentials.record_model import vct
 from protocol.errors import NotFoundError, UnexpectedMessageError
+from protocol.exchange.consent import beyond
 from protocol.exchange.messages import Message, policy_digest
 from protocol.exchange.record_bodies import RecordAnswer
 
 DECIDE_WITHIN = timedelta(days=7)
+"""How long a recipient may take to answer an offer."""
+DECIDE_AGAIN_WITHIN = timedelta(days=14)
+"""How long a learner may take to decide on terms that go beyond the consent."""
 
 
 def offer(
@@ -110,26 +117,174 @@ def take_answer(
     if consent is None:
         raise NotFoundError("the consent is gone")
     terms = consents.terms(connection, consent_id=consent.id, version=consent.version)
-    if body.terms and not _within(body.terms.model_dump(), terms["recipient_terms"]):
-        # Terms beyond what the learner saw: asked again, never stretched.
-        exchanges.set_offer(connection, id=row.id, state="terms-not-covered")
-        outbox.queue(
+    if body.terms and beyond(
+        body.terms.model_dump(mode="json"), terms["recipient_terms"]
+    ):
+        _ask_again(connection, context, row, consent, body, at)
+        return
+    _send(connection, context, row, consent, peer, body.items, at)
+
+
+def agree(
+    connection: Connection,
+    *,
+    context: NodeContext,
+    offer_id: str,
+    learner_id: str,
+    language: str,
+    login_at: datetime,
+    at: datetime,
+) -> str:
+    """Agree to the terms a recipient answered with, and send what was offered.
+
+    The consent gets a new version; fields, purpose and end stay as they were. Returns
+    the consent's id.
+
+    Raises:
+        NotFoundError: no such offer, or somebody else's.
+        UnexpectedMessageError: it was decided before, the time is over, the login is
+            too old, or the rules do not permit it.
+    """
+    row, kept, peer = _asked_again(connection, context, offer_id, learner_id)
+    consenting.check_login(login_at, at)
+    consent = consents.consent(connection, consent_id=row.consent_id or "")
+    if consent is None or consent.status != "granted" or at >= kept.decide_by:
+        raise UnexpectedMessageError("the consent is no longer in force")
+    earlier = consents.terms(connection, consent_id=consent.id, version=consent.version)
+    scope = consents.scope(connection, consent_id=consent.id, version=consent.version)
+    version = consenting.renew(
+        connection,
+        context=context,
+        consent=consent,
+        decided=Decided(
+            *(learner_id, peer, consent.purpose, frozenset(scope), consent.not_after),
+            consent.max_uses,
+            earlier["recipient_terms"] | dict(kept.body["terms"]),
+            language,
+            login_at,
+            {},
+        ),
+        at=at,
+    )
+    renewed = consents.consent(connection, consent_id=consent.id, version=version)
+    items = tuple(kept.body["items"])
+    if renewed is None or not _send(connection, context, row, renewed, peer, items, at):
+        raise UnexpectedMessageError("the rules do not permit this release")
+    return consent.id
+
+
+def disagree(
+    connection: Connection,
+    *,
+    context: NodeContext,
+    offer_id: str,
+    learner_id: str,
+    at: datetime,
+) -> None:
+    """Do not agree to a recipient's terms: nothing is sent, and it is told.
+
+    Raises:
+        NotFoundError: no such offer, or somebody else's.
+        UnexpectedMessageError: it was decided before.
+    """
+    row, _, peer = _asked_again(connection, context, offer_id, learner_id)
+    _not_covered(connection, context, row.id, peer, at)
+
+
+def close_due(connection: Connection, *, context: NodeContext, at: datetime) -> int:
+    """End the offers whose learner did not decide in time; return how many."""
+    due = answers.waiting(connection, due_before=at)
+    for one in due:
+        row = peer_store.peer(connection, id=one.peer)
+        if row is not None:
+            _not_covered(connection, context, one.id, Peer(row.id, row.did), at)
+    return len(due)
+
+
+def _ask_again(
+    connection: Connection,
+    context: NodeContext,
+    row: exchanges.Offer,
+    consent: consents.Consent,
+    body: RecordAnswer,
+    at: datetime,
+) -> None:
+    """Terms beyond what the learner saw: the learner decides, nothing is stretched."""
+    exchanges.set_offer(connection, id=row.id, state=answers.ASKING)
+    answers.keep(
+        connection,
+        vault=context.vault,
+        offer_id=row.id,
+        learner_id=consent.learner,
+        body=body.model_dump(mode="json", include={"items", "terms"}),
+        at=at,
+        decide_by=min(at + DECIDE_AGAIN_WITHIN, consent.not_after),
+    )
+    person = people.person_of_learner(connection, learner_id=consent.learner)
+    if person is not None:
+        mail.enqueue(
             connection,
             context=context,
-            peer=peer,
-            kind="report-problem",
-            body={
-                "code": "e.p.terms.not-covered",
-                "comment": "The terms exceed what the learner consented to.",
-            },
+            person_id=person.id,
+            kind="terms-beyond",
+            path=f"/learner/offers/{row.id}",
             at=at,
-            pthid=row.id,
         )
-        return
+
+
+def _asked_again(
+    connection: Connection, context: NodeContext, offer_id: str, learner_id: str
+) -> tuple[exchanges.Offer, answers.Answer, Peer]:
+    row = exchanges.offer(connection, vault=context.vault, id=offer_id)
+    if row is None or row.learner_id != learner_id or row.direction != "out":
+        raise NotFoundError("no such offer")
+    kept = answers.answer(
+        connection, vault=context.vault, offer_id=offer_id, learner_id=learner_id
+    )
+    peer = peer_store.peer(connection, id=row.peer)
+    if kept is None or peer is None:
+        raise NotFoundError("nothing was asked about this offer")
+    if row.state != answers.ASKING:
+        raise UnexpectedMessageError(f"the offer is {row.state}")
+    return row, kept, Peer(peer.id, peer.did)
+
+
+def _not_covered(
+    connection: Connection,
+    context: NodeContext,
+    offer_id: str,
+    peer: Peer,
+    at: datetime,
+) -> None:
+    exchanges.set_offer(connection, id=offer_id, state="terms-not-covered")
+    outbox.queue(
+        connection,
+        context=context,
+        peer=peer,
+        kind="report-problem",
+        body={
+            "code": "e.p.terms.not-covered",
+            "comment": "The terms exceed what the learner consented to.",
+        },
+        at=at,
+        pthid=offer_id,
+    )
+
+
+def _send(
+    connection: Connection,
+    context: NodeContext,
+    row: exchanges.Offer,
+    consent: consents.Consent,
+    peer: Peer,
+    accepted: Collection[str],
+    at: datetime,
+) -> bool:
+    """Release what was accepted of an offer; tell whether the rules permitted it."""
     items = [
         item
         for item in _items_of(connection, context, consent)
-        if not body.items or item.item_id in body.items
+        if not accepted or item.item_id in accepted
     ]
     if not items:
         raise NotFoundError("an answer that accepts nothing of what was offered")
@@ -151,14 +306,7 @@ def take_answer(
     )
     state = "accepted" if made else "denied"
     exchanges.set_offer(connection, id=row.id, state=state)
-
-
-def _within(answered: Mapping[str, Any], agreed: Mapping[str, Any]) -> bool:
-    return (
-        answered["retention_days"] <= agreed["retention_days"]
-        and answered["jurisdiction"] == agreed["jurisdiction"]
-        and set(answered["onward"]) <= set(agreed["onward"])
-    )
+    return made
 
 
 def _items_of(

@@ -19,9 +19,11 @@ from node.matching import NAME_AND_BIRTH, STUDENT_NUMBER, name_value, number_val
 from node.outbox import Peer
 from node.store import audit, consents, exchanges, learners, people
 from node.store import peers as peer_store
+from node.store.consents import Consent
 from node.store.exchanges import Query
 from protocol.errors import MessageSchemaError
 from protocol.exchange import states
+from protocol.exchange.consent import beyond
 from protocol.exchange.dcql import Dcql
 from protocol.exchange.messages import Message
 from protocol.exchange.record_bodies import (
@@ -184,10 +186,27 @@ def _by_grant(
 ) -> None:
     code = body.subject.grant if isinstance(body.subject, SubjectByGrant) else ""
     consent = consents.by_grant(connection, code_hash=grant_hash(context, code))
+    fits = (
+        consent is not None
+        and consent.recipient == peer.id
+        and consent.purpose == body.purpose.code
+    )
+    if consent is not None and fits and not _covered(connection, body, consent):
+        if consent in consents.live(
+            connection,
+            learner_id=consent.learner,
+            recipient=peer.id,
+            purpose=consent.purpose,
+            at=at,
+        ):
+            # Terms beyond what the learner saw: asked again, and nothing is stretched.
+            exchanges.set_query(connection, id=query.id, learner_id=consent.learner)
+            _ask_learner(connection, context, query, consent.learner, peer, at)
+            return
+        fits = False
     if (
         consent is None
-        or consent.recipient != peer.id
-        or consent.purpose != body.purpose.code
+        or not fits
         or not answering.release_under(
             connection, context=context, query=query, consent=consent, peer=peer, at=at
         )
@@ -217,10 +236,22 @@ def _by_identifiers(
         purpose=body.purpose.code,
         at=at,
     ):
-        if answering.release_under(
+        if _covered(connection, body, consent) and answering.release_under(
             connection, context=context, query=query, consent=consent, peer=peer, at=at
         ):
             return
+    _ask_learner(connection, context, query, learner_id, peer, at)
+
+
+def _ask_learner(
+    connection: Connection,
+    context: NodeContext,
+    query: Query,
+    learner_id: str,
+    peer: Peer,
+    at: datetime,
+) -> None:
+    """Let the learner decide on a query, if they have what it wants."""
     shown = exchanges.count_shown(connection, peer=peer.id, learner_id=learner_id)
     person = people.person_of_learner(connection, learner_id=learner_id)
     if shown >= SHOWN_AT_ONCE or not answering.can_answer(
@@ -240,6 +271,13 @@ def _by_identifiers(
             path=f"/learner/requests/{query.id}",
             at=at,
         )
+
+
+def _covered(connection: Connection, body: RecordQuery, consent: Consent) -> bool:
+    """Tell whether a query's terms stay within those the learner agreed to."""
+    agreed = consents.terms(connection, consent_id=consent.id, version=consent.version)
+    stated = body.recipient_terms.model_dump(mode="json")
+    return not beyond(stated, agreed.get("recipient_terms", {}))
 
 
 def _match(

@@ -335,6 +335,16 @@ offer = _table(
     Index("offer_learner", "learner_id"),
 )
 
+offer_answer = _table(
+    "offer_answer",
+    Column("offer_id", Text, ForeignKey("offer.id"), primary_key=True),
+    _need("body", LargeBinary),
+    _need("at", Moment),
+    _need("decide_by", Moment),
+    Index("offer_answer_due", "decide_by"),
+)
+"""An answer with terms beyond the consent, while the learner decides; sealed."""
+
 delivery = _table(
     "delivery",
     _id(),

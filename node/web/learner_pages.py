@@ -61,6 +61,7 @@ async def _show_request(
         context=request.app[CONTEXT],
         query_id=request.match_info["query"],
         learner_id=learner_of(request),
+        at=request.app[CLOCK](),
     )
     return render(
         request,
@@ -103,6 +104,7 @@ async def _approve(request: web.Request, query_id: str) -> web.StreamResponse:
         query_id=query_id,
         learner_id=learner_of(request),
         chosen=chosen,
+        at=request.app[CLOCK](),
     )
     if not complete:
         return await _show_request(request, problem="incomplete", status=422)
@@ -117,6 +119,45 @@ async def _approve(request: web.Request, query_id: str) -> web.StreamResponse:
         at=request.app[CLOCK](),
     )
     raise web.HTTPSeeOther(f"/learner/consents/{consent_id}?done=approved")
+
+
+async def terms_page(request: web.Request) -> web.StreamResponse:
+    """Show terms of a recipient beside those that were agreed."""
+    page = await request.app[STORE].read(
+        learner_views.terms_page,
+        context=request.app[CONTEXT],
+        offer_id=request.match_info["offer"],
+        learner_id=learner_of(request),
+        at=request.app[CLOCK](),
+    )
+    return render(request, "learner_terms", page=page, fresh=_fresh(request))
+
+
+async def decide_terms(request: web.Request) -> web.StreamResponse:
+    """Take the learner's decision about a recipient's terms."""
+    decided: dict[str, Any] = {
+        "context": request.app[CONTEXT],
+        "offer_id": request.match_info["offer"],
+        "learner_id": learner_of(request),
+        "at": request.app[CLOCK](),
+    }
+    match request[FORM].get("decision"):
+        case "refuse":
+            await request.app[STORE].write(offering.disagree, **decided)
+            raise web.HTTPSeeOther(request.path)
+        case "approve" if _fresh(request):
+            consent_id = await request.app[STORE].write(
+                offering.agree,
+                language=request[LANGUAGE],
+                login_at=request[VIEWER].login_at,
+                **decided,
+            )
+            raise web.HTTPSeeOther(f"/learner/consents/{consent_id}?done=approved")
+        case "approve" | "login":
+            # The id is looked for first: a stranger's is not worth a login link.
+            await terms_page(request)
+            raise web.HTTPSeeOther(f"/login/again?next={request.path}")
+    raise web.HTTPNotFound
 
 
 async def consents(request: web.Request) -> web.StreamResponse:

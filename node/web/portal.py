@@ -71,6 +71,8 @@ ROUTES: Final = (
     Route("GET", "/learner", learner_pages.home, LEARNER),
     Route("GET", "/learner/requests/{query}", learner_pages.request_page, LEARNER),
     Route("POST", "/learner/requests/{query}", learner_pages.decide, LEARNER),
+    Route("GET", "/learner/offers/{offer}", learner_pages.terms_page, LEARNER),
+    Route("POST", "/learner/offers/{offer}", learner_pages.decide_terms, LEARNER),
     Route("GET", "/learner/consents", learner_pages.consents, LEARNER),
     Route("GET", "/learner/consents/{consent}", learner_pages.consent, LEARNER),
     Route(

@@ -9,10 +9,11 @@ What is asked for and chosen is `dcql`; what the recipient must then do is `odrl
 Reading the snapshot, and holding the database to the same rules, is for the node.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from protocol.credentials.claims_paths import Path, format_path
 from protocol.exchange.jurisdiction import Ruling
@@ -211,3 +212,23 @@ def _not_agreed(peer: PeerTerms | None, release: Release) -> Iterator[Reason]:
 
 def _listed(fields: Collection[ScopeField]) -> str:
     return " ".join(sorted({format_path(path) for _, path in fields}))
+
+
+def beyond(stated: Mapping[str, Any], agreed: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the terms in which a recipient goes beyond what the learner agreed to.
+
+    Both have the members of `recipient_terms`. To keep data longer, under another law,
+    to pass it on to others, or to let a machine decide is beyond; less is not. What was
+    not stated when the learner agreed was not agreed to.
+    """
+    names = []
+    if stated["jurisdiction"] != agreed.get("jurisdiction"):
+        names.append("jurisdiction")
+    most = agreed.get("retention_days")
+    if most is None or stated["retention_days"] > most:
+        names.append("retention_days")
+    if not set(stated.get("onward") or ()) <= set(agreed.get("onward") or ()):
+        names.append("onward")
+    if stated.get("automated_decision") and not agreed.get("automated_decision"):
+        names.append("automated_decision")
+    return tuple(names)

@@ -19,6 +19,7 @@ from tests.node.consents import seed_consent
 from tests.node.portal_fixtures import populated, world  # noqa: F401 - fixtures
 from tests.node.portal_world import AUTHORITY
 from tests.node.test_portal_officer import deliver
+from tests.node.test_portal_terms import answer_beyond
 from tests.node.verify_world import verifier
 
 playwright = pytest.importorskip("playwright.async_api")
@@ -167,6 +168,7 @@ PAGES = {
         "/learner/share/code?recipient={peer}&purpose=admission&record={record}",
         "/learner/access",
         "/learner/records/{record}",
+        "/learner/offers/{offer}",
         "/learner/rights",
         "/learner/rights/data",
         "/learner/rights/correction?record={record}",
@@ -222,6 +224,7 @@ async def test_pages_can_be_read_by_everybody(browser, world, origin, name, sche
         "delivery": await world.store.write(deliver, world),
         "record": await world.store.read(_first_record, world.ids["aiko"]),
         "right": await world.store.write(_right, world),
+        "offer": await world.store.write(answer_beyond, world),
     }
     for locale, viewport in (("ja", PHONE), ("en", DESK)):
         page = await person(

@@ -165,6 +165,7 @@ FOREIGN = {
     "request": "taro.query",
     "record": "taro.record",
     "right": "taro.right",
+    "offer": "sent",
 }
 """Objects of somebody else, by the name of the id in the path."""
 

@@ -15,6 +15,7 @@ from protocol.exchange.consent import (
     Release,
     Snapshot,
     Status,
+    beyond,
     permit,
 )
 from protocol.exchange.jurisdiction import Objection, Ruling
@@ -298,3 +299,53 @@ def test_a_narrower_scope_never_permits_more(snapshot, at, kept):
     )
 
     assert permit(snapshot, at=at).permitted or not permit(narrower, at=at).permitted
+
+
+TERMS = st.fixed_dictionaries(
+    {
+        "jurisdiction": st.sampled_from(["NL", "JP"]),
+        "retention_days": st.integers(0, 400),
+        "onward": st.lists(st.sampled_from(["a", "b", "c"]), unique=True),
+        "automated_decision": st.booleans(),
+    }
+)
+
+
+@given(TERMS)
+def test_what_was_agreed_is_not_beyond_itself(terms):
+    assert beyond(terms, terms) == ()
+
+
+@given(TERMS, TERMS, TERMS)
+def test_terms_within_terms_within_terms_are_within(inner, middle, outer):
+    if not beyond(inner, middle) and not beyond(middle, outer):
+        assert beyond(inner, outer) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({"retention_days": 179}, ()),
+        ({"retention_days": 181}, ("retention_days",)),
+        ({"jurisdiction": "US"}, ("jurisdiction",)),
+        ({"onward": ["a"]}, ()),
+        ({"onward": ["a", "c"]}, ("onward",)),
+        ({"automated_decision": True}, ("automated_decision",)),
+        ({"retention_days": 500, "onward": ["c"]}, ("retention_days", "onward")),
+    ],
+)
+def test_each_term_that_goes_beyond_is_named(change, names):
+    agreed = {
+        "jurisdiction": "NL",
+        "retention_days": 180,
+        "onward": ["a", "b"],
+        "automated_decision": False,
+    }
+
+    assert beyond(agreed | change, agreed) == names
+
+
+def test_what_was_not_stated_was_not_agreed_to():
+    stated = {"jurisdiction": "NL", "retention_days": 1}
+
+    assert beyond(stated, {}) == ("jurisdiction", "retention_days")

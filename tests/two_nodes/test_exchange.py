@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from exchange_net import DIPLOMA, A, B, R, about, by_grant, scope_of, until
+from exchange_net import DIPLOMA, PURPOSE, A, B, R, about, by_grant, scope_of, until
 
 from node.services import consenting, correcting, issuing, offering
-from node.store import audit, exchanges, messages
+from node.store import audit, consents, exchanges, messages
 from node.store import peers as peer_store
-from protocol.errors import UnexpectedMessageError
+from protocol.errors import NotFoundError, UnexpectedMessageError
 from protocol.exchange import envelope
 from protocol.exchange import messages as wire
 from protocol.securing import sd_jwt
@@ -241,9 +241,11 @@ async def test_an_offer_for_a_purpose_not_taken_is_declined(net):
     assert (await _offer_of(net, B, thread)).state == "declined"
 
 
-async def test_terms_beyond_the_consent_are_not_covered(net):
-    person = await net.add_person()
-    # B answers by hand, keeping data for ten years.
+LONGER = {"jurisdiction": "NL", "retention_days": 3600, "onward": []}
+
+
+async def _answered_beyond(net, person, terms):
+    """An offer that B answered by hand, on terms of its own."""
     node = net.nodes[B]
     await node.worker.stop()
     try:
@@ -254,17 +256,147 @@ async def test_terms_beyond_the_consent_are_not_covered(net):
             return thread in [row.id for row in rows]
 
         await until(came)
-        terms = {"jurisdiction": "NL", "retention_days": 3650, "onward": []}
         body = {"answer": "accept", "items": ["diploma_supplement"], "terms": terms}
         status, said = await net.tell(B, A, "record/answer", body, thid=thread)
         assert status == 202
         assert await net.inbox_row(A, B, said["accepted"]) == ("done", None)
-        assert (await _offer_of(net, A, thread)).state == "terms-not-covered"
-        assert thread not in [
-            row.thread for row in await net.rows(A, "delivery", "thread")
-        ]
     finally:
         await node.worker.start()
+
+    async def accepted():
+        offer = await _offer_of(net, B, thread)
+        return offer is not None and offer.state == "accepted"
+
+    await until(accepted)
+    return thread
+
+
+async def _decide(net, fn, thread, person, **more):
+    at = net.clock()
+    return await net.write(A, fn, offer_id=thread, learner_id=person.id, at=at, **more)
+
+
+async def test_terms_beyond_the_consent_are_for_the_learner_to_decide(net):
+    person = await net.add_person()
+    terms = LONGER | {"retention_days": 365}
+    thread = await _answered_beyond(net, person, terms)
+
+    offer = await _offer_of(net, A, thread)
+    assert offer.state == "asking"
+    assert thread not in [row.thread for row in await net.rows(A, "delivery", "thread")]
+    waiting = await net.rows(A, "mail", "kind", "person_id")
+    assert "terms-beyond" in [row.kind for row in waiting]
+    consent_id = await _decide(
+        net, offering.agree, thread, person, language="en", login_at=net.clock()
+    )
+
+    delivery = await net.delivery(B, thread)
+    assert (delivery.consent_id, delivery.consent_version) == (consent_id, 2)
+    (item,) = await net.items(B, delivery.id)
+    assert item.verdict["overall"] == "valid"
+    assert "P365D" in str(delivery.policy)
+    versions = await net.nodes[A].store.read(
+        consents.consents_of_learner, learner=person.id
+    )
+    assert [(one.version, one.status) for one in versions] == [
+        (2, "granted"),
+        (1, "superseded"),
+    ]
+    assert (await _offer_of(net, A, thread)).state == "accepted"
+    with pytest.raises(UnexpectedMessageError):
+        await _decide(net, offering.disagree, thread, person)
+
+
+async def test_a_learner_who_does_not_agree_sends_nothing(net):
+    person = await net.add_person()
+    thread = await _answered_beyond(net, person, LONGER)
+
+    with pytest.raises(NotFoundError):
+        await _decide(net, offering.disagree, thread, await net.add_person())
+    await _decide(net, offering.disagree, thread, person)
+
+    assert (await _offer_of(net, A, thread)).state == "terms-not-covered"
+    queued = await net.rows(A, "outbox", "type", "thread")
+    assert "report-problem" in [row.type for row in queued]
+    assert thread not in [row.thread for row in await net.rows(A, "delivery", "thread")]
+
+
+async def test_a_learner_who_does_nothing_sends_nothing(net):
+    person = await net.add_person()
+    thread = await _answered_beyond(net, person, LONGER)
+
+    assert (await _offer_of(net, A, thread)).state == "asking"
+    assert await net.write(A, offering.close_due, at=net.clock()) == 0
+    await net.nodes[A].store.write(
+        lambda connection: connection.exec_driver_sql(
+            "update offer_answer set decide_by=1 where offer_id=?", (thread,)
+        )
+    )
+
+    async def closed():
+        return (await _offer_of(net, A, thread)).state == "terms-not-covered"
+
+    await until(closed)
+
+
+async def test_terms_are_agreed_to_with_a_fresh_login_only(net):
+    person = await net.add_person()
+    thread = await _answered_beyond(net, person, LONGER)
+
+    with pytest.raises(UnexpectedMessageError, match="login"):
+        await _decide(
+            net,
+            offering.agree,
+            thread,
+            person,
+            language="en",
+            login_at=net.clock() - HOUR,
+        )
+
+    # Nothing was half done: the consent is the one there was.
+    assert (await _offer_of(net, A, thread)).state == "asking"
+    (one,) = await net.nodes[A].store.read(
+        consents.consents_of_learner, learner=person.id
+    )
+    assert (one.version, one.status) == (1, "granted")
+
+
+async def _ask_beyond(net, subject, **terms):
+    """Let the authority ask on terms beyond its own."""
+    body = {
+        "subject": subject,
+        "dcql": DIPLOMA,
+        "purpose": {"code": PURPOSE, "legal_basis": "consent", "text": {"en": "x"}},
+        "recipient_terms": LONGER | {"regimes": ["EU-GDPR"]} | terms,
+        "accept": {"formats": ["dc+sd-jwt"], "max_inline_bytes": 98304},
+        "deadline": int((net.clock() + 7 * DAY).timestamp()),
+    }
+    status, said = await net.tell(R, A, "record/query", body)
+    assert status == 202
+    return said["accepted"]
+
+
+async def test_a_grant_is_not_stretched_to_terms_the_learner_did_not_see(net):
+    person = await net.add_person()
+    granted = await net.grant(person)
+
+    thread = await _ask_beyond(net, by_grant(granted.code), retention_days=300)
+    assert await net.comes_to(thread, "consent-pending")
+    await net.approve(thread, person)
+
+    assert await net.comes_to(thread, "releasing", "delivered")
+    again = await net.ask(by_grant(granted.code))
+    assert await net.comes_to(again, "waiting")
+
+
+async def test_a_spent_grant_asks_nobody_again(net):
+    person = await net.add_person()
+    granted = await net.grant(person)
+    await net.receipted(await net.ask(by_grant(granted.code)))
+
+    thread = await _ask_beyond(net, by_grant(granted.code), retention_days=300)
+
+    assert await net.comes_to(thread, "waiting")
 
 
 async def test_a_correction_is_told_and_sent_under_the_same_consent(net):
