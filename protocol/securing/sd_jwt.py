@@ -155,19 +155,28 @@ def issue(
 
 
 def parse(text: str) -> SdJwt:
-    """Take an SD-JWT apart and put the disclosed claims in their places.
+    """Take an SD-JWT VC apart and put the disclosed claims in their places.
 
     Raises:
         SecuringError: not an SD-JWT VC, more than `MAXIMUM_DISCLOSURES`, a digest
             twice, a disclosure that nothing refers to, or one of a claim that must be
             open or is there already.
     """
+    return take_apart(text, lambda token: jose.read(token, TYPES))
+
+
+def take_apart(text: str, read: Callable[[str], jose.Jws]) -> SdJwt:
+    """Take any SD-JWT apart, whose first part `read` reads.
+
+    Raises:
+        SecuringError: as for `parse`, and what `read` raises.
+    """
     if "~" not in text:
         raise SecuringError("an SD-JWT has at least one ~")
     if text.count("~") > MAXIMUM_DISCLOSURES + 1:
         raise SecuringError(f"an SD-JWT of more than {MAXIMUM_DISCLOSURES} disclosures")
     token, *texts, binding = text.split("~")
-    jws = jose.read(token, TYPES)
+    jws = read(token)
     disclosures = tuple(map(Disclosure.read, texts))
     contents = unfold(jws.claims, disclosures)
     return SdJwt(jws, token, disclosures, binding or None, contents)
@@ -223,9 +232,14 @@ class _Hider:
         return (len(path) == 1 and path[0] in REGISTERED) or path in self._plain
 
     def _hide(self, content: list[Any]) -> str:
-        text = as_base64url(_ENCODER.encode(content).encode())
+        text = disclosure_text(content)
         self.texts.append(text)
         return digest_of(text)
+
+
+def disclosure_text(content: list[Any]) -> str:
+    """Return the disclosure of salt, perhaps name, and value."""
+    return as_base64url(_ENCODER.encode(content).encode())
 
 
 def _refuse_reserved(value: Any) -> None:
