@@ -24,6 +24,7 @@ from node.store import exchanges
 from node.store import peers as peer_store
 from node.store.engine import Store
 from node.store.messages import Incoming
+from node.verifying import Presented
 from protocol.errors import MediaTypeError, ProtocolError
 from protocol.exchange import envelope
 from protocol.exchange import messages as wire
@@ -96,6 +97,22 @@ class Actor:
             anchors=self.context.settings.trust_anchors,
             at=self.context.clock(),
             fresh=fresh,
+        )
+
+    async def verified(self, octets: bytes) -> Verification | Presented:
+        """Verify a credential, or a presentation with each credential in it.
+
+        Raises:
+            ProtocolError: it cannot be read.
+        """
+        return await verifying.verify_any(
+            octets,
+            media_type=None,
+            source=self.registry,
+            linked_data=self.linked_data,
+            accreditations=await self.store.read(peer_store.organisation_credentials),
+            anchors=self.context.settings.trust_anchors,
+            at=self.context.clock(),
         )
 
     async def verified_again(self, delivery_id: str, item_id: str) -> Effect:

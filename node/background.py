@@ -36,6 +36,7 @@ from node.store import messages
 from node.store import peers as peer_store
 from node.store.engine import Store
 from node.store.gate import GateError
+from node.verifying import Presented
 from protocol.errors import ExpiredError, ProtocolError
 from protocol.exchange import envelope
 from protocol.exchange.states import Peer
@@ -202,13 +203,13 @@ class Worker:
         effect = await self.actor.verified_again(delivery_id, item_id)
         await self.store.write(effect)
 
-    async def verify_octets(self, octets: bytes) -> Verification:
+    async def verify_octets(self, octets: bytes) -> Verification | Presented:
         """Verify one document with all this node knows and can fetch.
 
         Raises:
             ProtocolError: it cannot be read.
         """
-        return (await self.actor.gathered(octets))[0]
+        return await self.actor.verified(octets)
 
     async def _recheck_peers(self, state: Peer) -> None:
         """Walk the chains of all peers in `state` anew."""

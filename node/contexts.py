@@ -6,6 +6,7 @@ for `protocol.linked_data.contexts` to say.
 """
 
 import functools
+from collections.abc import Mapping
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -48,6 +49,16 @@ _FILES = {
         "https://w3id.org/security/v2": "security-v2.jsonld",
     },
 }
+
+
+@functools.cache
+def resources() -> Mapping[str, tuple[bytes]]:
+    """Return the octets of each context, for credentials that state their digests.
+
+    Raises:
+        OSError, PackageNotFoundError: a package does not carry one any more.
+    """
+    return {url: (octets,) for url, octets in _texts().items()}
 
 
 @functools.cache

@@ -13,8 +13,11 @@ from typing import Self, TypeVar
 from node import contexts
 from node.linked_data import LinkedData
 from node.registry import Source
+from protocol.credentials import presentations
 from protocol.credentials.findings import ProofCheck
-from protocol.errors import DidError
+from protocol.credentials.presentations import Shown
+from protocol.credentials.proofs import StatedProof
+from protocol.errors import DidError, ProtocolError
 from protocol.identity.dids import Did, DidHistory, DidUrl
 from protocol.rules import statements, trust
 from protocol.rules.trust import Standing
@@ -84,6 +87,7 @@ class Gathered:
             accreditations=self.accreditations,
             proof_checks=dict(self.proof_checks),
             vocabulary=contexts.vocabulary(),
+            resources=contexts.resources(),
             unobtainable=dict(self.unobtainable),
         )
 
@@ -123,10 +127,124 @@ async def verify(
             break
         for want in wants:
             if want.kind == "linked-data-proof":
-                await _ask_about_proof(want, gathered, verification, linked_data)
+                proofs = verification.document.proofs
+                await _judge_proof(want, gathered, proofs, linked_data)
             else:
                 await _gather(want, gathered, source, fresh=fresh)
     return verification, gathered.evidence()
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What was found out about a presentation, and about each credential in it."""
+
+    shown: Shown
+    credentials: tuple[Verification | str, ...]
+    """In their order; a text says why one cannot be read at all."""
+
+    def overall(self, policy: str) -> str:
+        """Judge all of it: no better than the worst of its parts."""
+        words = {self.shown.overall}
+        for one in self.credentials:
+            words.add("invalid" if isinstance(one, str) else one.overall(policy))
+        return next(w for w in ("invalid", "undetermined", "valid") if w in words)
+
+
+async def verify_any(
+    octets: bytes,
+    *,
+    media_type: str | None,
+    source: Source,
+    accreditations: Collection[bytes],
+    anchors: Collection[Did],
+    at: datetime,
+    award_date: date | None = None,
+    linked_data: LinkedData | None = None,
+) -> Verification | Presented:
+    """Verify a document, whether it is a credential or a presentation.
+
+    Raises:
+        ProtocolError: it cannot be read at all.
+    """
+    if presentations.is_presentation(octets, media_type):
+        return await verify_presentation(
+            octets,
+            media_type=media_type,
+            source=source,
+            accreditations=accreditations,
+            anchors=anchors,
+            at=at,
+            linked_data=linked_data,
+        )
+    verification, _ = await verify(
+        octets,
+        media_type=media_type,
+        source=source,
+        accreditations=accreditations,
+        anchors=anchors,
+        at=at,
+        award_date=award_date,
+        linked_data=linked_data,
+    )
+    return verification
+
+
+async def verify_presentation(
+    octets: bytes,
+    *,
+    media_type: str | None,
+    source: Source,
+    accreditations: Collection[bytes],
+    anchors: Collection[Did],
+    at: datetime,
+    challenge: str | None = None,
+    domain: str | None = None,
+    linked_data: LinkedData | None = None,
+) -> Presented:
+    """Verify a presentation and each credential in it by itself.
+
+    `challenge` and `domain` are what the holder was asked to sign, if anything.
+
+    Raises:
+        ProtocolError: the presentation cannot be read at all.
+    """
+    presentation = presentations.read(octets, media_type)
+    gathered = Gathered.begin(source, (), fresh=False)
+    for _ in range(ROUNDS):
+        shown = presentations.verify(
+            presentation,
+            evidence=gathered.evidence(),
+            at=at,
+            challenge=challenge,
+            domain=domain,
+        )
+        wants = [w for w in shown.wants if w not in gathered.unobtainable]
+        if not wants:
+            break
+        for want in wants:
+            if want.kind == "linked-data-proof":
+                await _judge_proof(want, gathered, presentation.proofs, linked_data)
+            else:
+                await _gather(want, gathered, source, fresh=False)
+    found: list[Verification | str] = []
+    for one in presentation.contained:
+        if one.fault:
+            found.append(one.fault)
+            continue
+        try:
+            verification, _ = await verify(
+                one.octets,
+                media_type=one.media_type,
+                source=source,
+                accreditations=accreditations,
+                anchors=anchors,
+                at=at,
+                linked_data=linked_data,
+            )
+            found.append(verification)
+        except ProtocolError as error:
+            found.append(str(error))
+    return Presented(shown, tuple(found))
 
 
 async def _gather(
@@ -156,17 +274,17 @@ async def _look_again(want: Want, gathered: Gathered, source: Source) -> None:
         gathered.histories[str(did)] = history
 
 
-async def _ask_about_proof(
+async def _judge_proof(
     want: Want,
     gathered: Gathered,
-    verification: Verification,
+    proofs: Collection[StatedProof],
     linked_data: LinkedData | None,
 ) -> None:
     """Have a proof of the document itself judged; nobody else's is worth a process."""
     if linked_data is None:
         gathered.unobtainable[want] = "there is no linked-data processor at hand"
         return
-    for proof in verification.document.proofs:
+    for proof in proofs:
         if proof.digest == want.id and proof.alone is not None:
             gathered.proof_checks[want.id] = await linked_data.verify(proof.alone)
             return

@@ -28,6 +28,7 @@ _COMMANDS = {
     "reissue": "issuing:add_reissue",
     "revoke": "issuing:add_revoke",
     "verify": "verifying:add_parser",
+    "credential": "credential:add_parser",
     "consent": "exchanging:add_consent",
     "query": "exchanging:add_query",
     "evidence": "evidencing:add_evidence",

@@ -5,12 +5,13 @@ unreadable.
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from adapters.baked import unwrap
 from adapters.source import SourceError
@@ -31,10 +32,13 @@ from node.registry import Archive, Live, Source
 from node.services import verdicts
 from node.settings import load
 from node.store import peers as peer_store
-from node.texts.catalogue import text_or
+from node.texts.catalogue import text, text_or
+from node.verifying import Presented
+from protocol.credentials.findings import Finding
 from protocol.errors import ProtocolError
 from protocol.identity.dids import Did
 from protocol.rules.validation import Verification
+from protocol.securing import cose
 
 _EXIT = {
     "valid": Exit.VALID,
@@ -56,7 +60,9 @@ class Ground:
 
 def add_parser(parser: ArgumentParser) -> None:
     """Describe the arguments of `lrx verify`."""
-    parser.add_argument("file", type=Path, help="JSON, JWT, SD-JWT, PNG, SVG or ELMO")
+    parser.add_argument(
+        "file", type=Path, help="JSON, JWT, SD-JWT, COSE, PNG, SVG or ELMO"
+    )
     parser.add_argument(
         "--policy",
         choices=["authenticity", "recognition"],
@@ -87,10 +93,14 @@ async def verify(arguments: Namespace) -> int:
     except (SourceError, ProtocolError) as error:
         complain(f"{arguments.file}: {error}")
         return Exit.UNREADABLE
+    octets = octets if cose.is_sign1(octets) else octets.strip()
     async with LinkedData() as linked_data, _ground(arguments) as ground:
+        policy = arguments.policy or (
+            "recognition" if ground.anchors else "authenticity"
+        )
         try:
-            verification, _ = await verifying.verify(
-                octets.strip(),
+            found = await verifying.verify_any(
+                octets,
                 media_type=None,
                 source=ground.source,
                 linked_data=linked_data,
@@ -102,8 +112,9 @@ async def verify(arguments: Namespace) -> int:
         except ProtocolError as error:
             complain(f"{arguments.file} cannot be read as a credential: {error}")
             return Exit.UNREADABLE
-    policy = arguments.policy or ("recognition" if ground.anchors else "authenticity")
-    return _report(verification, policy, ground, arguments)
+    if isinstance(found, Presented):
+        return _report_presentation(found, policy, ground, arguments)
+    return _report(found, policy, ground, arguments)
 
 
 @asynccontextmanager
@@ -186,20 +197,11 @@ def _report(
                 "overall": overall,
                 "policy": policy,
                 "from": ground.named,
-                "findings": {
-                    name: {
-                        "result": str(finding.result),
-                        "reason": finding.reason,
-                        "evidence": finding.evidence,
-                    }
-                    for name, finding in findings.items()
-                },
+                "findings": _as_json(findings),
             }
         )
         return _EXIT[overall]
-    for name, finding in findings.items():
-        evidence = [f"{what}: {value}" for what, value in finding.evidence.items()]
-        _say_finding(name, str(finding.result), finding.reason, evidence)
+    _say_findings(findings)
     word = _word(overall)
     say(f"{word} (policy {policy}; from {ground.named})")
     if overall == "undetermined":
@@ -210,6 +212,61 @@ def _report(
             else "it is not in this archive: let that node verify the credential once"
         )
     return _EXIT[overall]
+
+
+def _report_presentation(
+    presented: Presented, policy: str, ground: Ground, arguments: Namespace
+) -> int:
+    """Print the findings about a presentation, then those about what is in it."""
+    overall = presented.overall(policy)
+    if arguments.json:
+        show(
+            {
+                "overall": overall,
+                "policy": policy,
+                "from": ground.named,
+                "presentation": _as_json(presented.shown.findings),
+                "credentials": [
+                    {"overall": "invalid", "unreadable": one}
+                    if isinstance(one, str)
+                    else {
+                        "overall": one.overall(policy),
+                        "findings": _as_json(one.findings),
+                    }
+                    for one in presented.credentials
+                ],
+            }
+        )
+        return _EXIT[overall]
+    lang = language()
+    say(f"{text(lang, 'verified.presentation')}: {_word(presented.shown.overall)}")
+    _say_findings(presented.shown.findings)
+    for number, one in enumerate(presented.credentials, 1):
+        heading = text(lang, "verified.in-presentation", number=number)
+        if isinstance(one, str):
+            say(f"{heading}: {_word('invalid')}", f"    {one}")
+        else:
+            say(f"{heading}: {_word(one.overall(policy))}")
+            _say_findings(one.findings)
+    say(f"{_word(overall)} (policy {policy}; from {ground.named})")
+    return _EXIT[overall]
+
+
+def _as_json(findings: Mapping[str, Finding]) -> dict[str, Any]:
+    return {
+        name: {
+            "result": str(finding.result),
+            "reason": finding.reason,
+            "evidence": finding.evidence,
+        }
+        for name, finding in findings.items()
+    }
+
+
+def _say_findings(findings: Mapping[str, Finding]) -> None:
+    for name, finding in findings.items():
+        evidence = [f"{what}: {value}" for what, value in finding.evidence.items()]
+        _say_finding(name, str(finding.result), finding.reason, evidence)
 
 
 def _say_finding(

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from node.registry import Source
-from protocol.credentials.model import as_moment
+from protocol.credentials.proofs import as_moment
 from protocol.credentials.vcdm import as_text
 from protocol.errors import DidError
 from protocol.identity import resolution

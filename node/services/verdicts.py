@@ -19,8 +19,9 @@ from node.services.proposing import Field, fields_of
 from node.services.receipts import Shown
 from node.store import exchanges
 from node.store.engine import Store
+from node.verifying import Presented
 from protocol.credentials import model
-from protocol.credentials.findings import POLICIES, Verification
+from protocol.credentials.findings import POLICIES, Finding, Verification
 from protocol.credentials.model import SecuredDocument
 from protocol.errors import NotFoundError, ProtocolError
 
@@ -52,6 +53,8 @@ class VerdictPage:
     content: tuple[Field, ...]
     kept: bool
     verified_at: datetime | None = None
+    parts: tuple["VerdictPage | str", ...] = ()
+    """Of the credentials in a presentation; a text says why one cannot be read."""
 
 
 def of_item(
@@ -90,7 +93,7 @@ async def of_upload(
     *,
     name: str,
     policy: Policy,
-    verify: Callable[[bytes], Awaitable[Verification]],
+    verify: Callable[[bytes], Awaitable[Verification | Presented]],
     context: NodeContext,
     store: Store,
     at: datetime,
@@ -112,21 +115,40 @@ async def of_upload(
         inner = await asyncio.to_thread(baked.unwrap, octets)
     except SourceError as error:
         raise Unreadable(str(error)) from error
-    verification = await verify(inner)
+    found = await verify(inner)
+    common: dict[str, Any] = {
+        "policy": policy,
+        "name": name,
+        "digest": digest,
+        "at": at,
+    }
+
+    def page(one: Verification) -> VerdictPage:
+        return _page(
+            one.document,
+            overall=str(one.overall(policy)),
+            findings=_findings(one.findings),
+            names=names,
+            kept=False,
+            **common,
+        )
+
+    if isinstance(found, Verification):
+        return page(found)
+    parts = (one if isinstance(one, str) else page(one) for one in found.credentials)
     return _page(
-        verification.document,
-        overall=str(verification.overall(policy)),
-        policy=policy,
-        findings=_findings(verification),
-        name=name,
-        digest=digest,
+        None,
+        overall=found.overall(policy),
+        findings=_findings(found.shown.findings),
         names=names,
-        at=at,
         kept=False,
+        kind="presentation",
+        parts=tuple(parts),
+        **common,
     )
 
 
-def _findings(verification: Verification) -> tuple[Shown, ...]:
+def _findings(findings: Mapping[str, Finding]) -> tuple[Shown, ...]:
     return receipts.in_order(
         [
             Shown(
@@ -135,7 +157,7 @@ def _findings(verification: Verification) -> tuple[Shown, ...]:
                 finding.reason or "",
                 receipts.evidence_words(finding.evidence),
             )
-            for name, finding in verification.findings.items()
+            for name, finding in findings.items()
         ]
     )
 

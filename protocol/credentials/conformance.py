@@ -8,10 +8,13 @@ processed; none is ever fetched.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
+from protocol.credentials import related_resources
 from protocol.credentials.findings import Finding, Result
+from protocol.credentials.form import credential_faults, listed
 from protocol.credentials.model import SecuredDocument
 from protocol.credentials.record_model import NAMESPACE, unknown_units
 from protocol.credentials.status_lists import CREDENTIAL_TYPE
@@ -30,6 +33,7 @@ ACCREDITATION_TYPES = frozenset(
 """Statements about organisations (LRX 1.0, section "Who may say what")."""
 TRUST_CONTEXT = NAMESPACE + "ns/trust/1"
 
+_NOTHING: Mapping[str, Collection[bytes]] = MappingProxyType({})
 _BADGES = frozenset({"OpenBadgeCredential", "AchievementCredential"})
 _OPEN_BADGES = re.compile(
     r"https://purl\.imsglobal\.org/spec/ob/v3p0/(context(-3\.\d+\.\d+)?|extensions)\.json"
@@ -49,8 +53,14 @@ _CONTEXTS = frozenset(
 )
 
 
-def schema(document: SecuredDocument) -> Finding:
-    """Find out whether a document has the form its type demands."""
+def schema(
+    document: SecuredDocument, resources: Mapping[str, Collection[bytes]] = _NOTHING
+) -> Finding:
+    """Find out whether a document has the form its type demands.
+
+    `resources` are the octets of what it may refer to with a digest, by URL; of one
+    that is published anew there may be several.
+    """
     faults = list(_sd_jwt(document) if document.is_sd_jwt else _vc(document.claims))
     if (
         not faults
@@ -58,10 +68,14 @@ def schema(document: SecuredDocument) -> Finding:
         and (document.is_sd_jwt or document.kind != "micro-credential")
     ):
         faults += _units(document, document.kind)
+    related = {}
+    if not faults and not document.is_sd_jwt:
+        related = related_resources.judge(document.claims, resources)
+        faults += [said for said, known in related.items() if known]
     evidence: dict[str, Any] = {"types": list(document.types)}
     if faults:
         return Finding("schema", Result.INVALID, "; ".join(faults), evidence)
-    unknown = _unknown(document)
+    unknown = next(iter(related), None) or _unknown(document)
     if unknown:
         return Finding("schema", Result.UNKNOWN, unknown, evidence)
     name = "SD-JWT VC" if document.is_sd_jwt else "VC Data Model"
@@ -75,22 +89,28 @@ def _unknown(document: SecuredDocument) -> str | None:
         if document.kind:
             return None
         return f"the vct {document.types[0]} is not one this node knows"
-    contexts = _listed(document.claims["@context"])
+    contexts = listed(document.claims["@context"])
     foreign = [
         one
         for one in contexts
-        if one != VOCABULARY
-        and one not in _CONTEXTS
-        and not _OPEN_BADGES.fullmatch(one)
-        and not _OURS.fullmatch(one)
+        if one != VOCABULARY and not (isinstance(one, str) and _is_known(one))
     ]
     if foreign:
-        return f"the context {foreign[0]} is not one this node knows"
+        named = foreign[0] if isinstance(foreign[0], str) else "that stands inline"
+        return f"the context {named} is not one this node knows"
     special = [one for one in document.types if one != "VerifiableCredential"]
     known = _BADGES | ACCREDITATION_TYPES | {CREDENTIAL_TYPE}
     if special and not document.kind and known.isdisjoint(special):
         return f"the type {special[0]} is not one this node knows"
     return None
+
+
+def _is_known(context: str) -> bool:
+    return (
+        context in _CONTEXTS
+        or bool(_OPEN_BADGES.fullmatch(context))
+        or bool(_OURS.fullmatch(context))
+    )
 
 
 def _sd_jwt(document: SecuredDocument) -> Iterator[str]:
@@ -116,34 +136,11 @@ def _shape(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _vc(claims: Mapping[str, Any]) -> Iterator[str]:
-    contexts = _listed(claims.get("@context"))
-    types = _listed(claims.get("type"))
-    subjects = _listed(claims.get("credentialSubject"))
-    yield from _contexts(contexts)
-    if contexts[:1] == [FORMER_CONTEXT] and "issuanceDate" not in claims:
-        yield "a credential of VC Data Model 1.1 without issuanceDate"
-    if "VerifiableCredential" not in types or not all(map(_is_text, types)):
-        yield "its type does not include VerifiableCredential, or is not of texts"
-    if "id" in claims and not _is_text(claims["id"]):
-        yield "an id that is not a URL"
-    if not _is_text(_id_of(claims.get("issuer"))):
-        yield "no issuer with an id"
-    if not subjects or not all(isinstance(one, dict) and one for one in subjects):
-        yield "no credentialSubject that says anything"
-    for name in ("credentialStatus", "credentialSchema", "evidence", "termsOfUse"):
-        for one in _listed(claims.get(name)):
-            if not isinstance(one, dict) or not _listed(one.get("type")):
-                yield f"a {name} without a type"
+    yield from credential_faults(claims)
+    types = listed(claims.get("type"))
     if not _BADGES.isdisjoint(filter(_is_text, types)):
-        yield from _badge(claims, contexts, subjects)
-
-
-def _contexts(contexts: list[Any]) -> Iterator[str]:
-    if contexts[:1] not in ([CREDENTIALS_CONTEXT], [FORMER_CONTEXT]):
-        yield f"the first context is not {CREDENTIALS_CONTEXT}"
-    former = contexts[:1] == [FORMER_CONTEXT]
-    if not all(_is_text(one) or (former and one == VOCABULARY) for one in contexts):
-        yield "a context that is not a URL: an inline one may redefine any term"
+        subjects = listed(claims.get("credentialSubject"))
+        yield from _badge(claims, listed(claims.get("@context")), subjects)
 
 
 def _badge(
@@ -157,7 +154,7 @@ def _badge(
     if "validFrom" not in claims and "issuanceDate" not in claims:
         yield "an Open Badge without validFrom"
     issuer = claims.get("issuer")
-    if isinstance(issuer, dict) and "Profile" not in _listed(issuer.get("type")):
+    if isinstance(issuer, dict) and "Profile" not in listed(issuer.get("type")):
         yield "an Open Badge whose issuer is not a Profile"
     for subject in subjects:
         if isinstance(subject, dict):
@@ -165,31 +162,21 @@ def _badge(
 
 
 def _achievement(subject: Mapping[str, Any]) -> Iterator[str]:
-    if "AchievementSubject" not in _listed(subject.get("type")):
+    if "AchievementSubject" not in listed(subject.get("type")):
         yield "an Open Badge whose subject is not an AchievementSubject"
-    if not _is_text(subject.get("id")) and not _listed(subject.get("identifier")):
+    if not _is_text(subject.get("id")) and not listed(subject.get("identifier")):
         yield "an Open Badge whose subject has neither id nor identifier"
     achievement = subject.get("achievement")
     if not isinstance(achievement, dict):
         yield "an Open Badge without an achievement"
         return
-    if "Achievement" not in _listed(achievement.get("type")):
+    if "Achievement" not in listed(achievement.get("type")):
         yield "an Open Badge whose achievement is not of the type Achievement"
     for name in ("id", "name", "description"):
         if not achievement.get(name):
             yield f"an achievement without {name}"
     if not isinstance(achievement.get("criteria"), dict):
         yield "an achievement without criteria"
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
-def _id_of(value: Any) -> Any:
-    return value.get("id") if isinstance(value, dict) else value
 
 
 def _is_text(value: Any) -> bool:

@@ -73,7 +73,9 @@ def _data(url: Any) -> Enveloped:
     octets = unquote_to_bytes(body)
     if parameters[-1:] == ["base64"]:
         try:
-            octets = base64.b64decode(octets, validate=True)
+            # Padding is often left out, and blanks of the text around it are not.
+            octets = octets.translate(None, b"\t\n\f\r ")
+            octets = base64.b64decode(octets + b"=" * (-len(octets) % 4), validate=True)
         except binascii.Error as error:
             raise SecuringError("a data: URL that is not base64") from error
     return Enveloped(octets, media_type.strip().lower() or _PLAIN)

@@ -102,6 +102,8 @@ class Evidence:
     digest."""
     vocabulary: Vocabulary | None = None
     """What linked data is read with; without it no proof over a graph is judged."""
+    resources: Mapping[str, Collection[bytes]] = field(default_factory=dict)
+    """What documents refer to with a digest, by URL."""
     unobtainable: Mapping[Want, str] = field(default_factory=dict)
     """What could not be had, and why."""
 
@@ -121,12 +123,7 @@ class Verification:
         Raises:
             KeyError: no such policy.
         """
-        required = [self.findings.get(name) for name in POLICIES[policy]]
-        if any(one and one.result == Result.INVALID for one in required):
-            return "invalid"
-        if all(one and one.passes for one in required):
-            return "valid"
-        return "undetermined"
+        return overall_of(self.findings, POLICIES[policy])
 
     def missing(self, policy: str) -> tuple[str, ...]:
         """Say which required findings are unknown, each with its reason.
@@ -143,6 +140,16 @@ class Verification:
     def _waits(self, finding: Finding) -> bool:
         first = self.findings.get(finding.waits_for)
         return first is not None and first.result == Result.UNKNOWN
+
+
+def overall_of(findings: Mapping[str, Finding], required: Iterable[str]) -> Overall:
+    """Judge by what is required: valid only if all of it is known to be good."""
+    found = [findings.get(name) for name in required]
+    if any(one and one.result == Result.INVALID for one in found):
+        return "invalid"
+    if all(one and one.passes for one in found):
+        return "valid"
+    return "undetermined"
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
-"""A secured credential: one view on the three forms in which it may have been received.
+"""A secured credential: one view on the forms in which it may have been received.
 
-A VC with Data Integrity proofs, a VC as a JWT, and an SD-JWT VC say the same things in
-different places. The octets are kept as they came; what is read here was not verified.
+A VC with Data Integrity proofs, a VC as JWT, SD-JWT or COSE_Sign1, and an SD-JWT VC say
+the same things in different places. The octets are kept as they came; what is read here
+was not verified.
 
 Follows Verifiable Credentials Data Model v2.0 (and reads the dates of 1.1) and SD-JWT
 VC. What can be read but not judged, such as another cryptosuite, is read and named.
@@ -11,18 +12,14 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any, NamedTuple
+from datetime import date, datetime
+from typing import Any, Final, NamedTuple
 
 from protocol import securing
-from protocol.credentials import status_entries, vcdm
-from protocol.credentials.proofs import (
-    StatedProof,
-    jws_proof,
-    moment,
-    proofs_of,
-    sd_jwt_proof,
-)
+from protocol.credentials import envelopes, status_entries, vcdm
+from protocol.credentials.envelopes import is_enveloped
+from protocol.credentials.enveloping import open_envelope
+from protocol.credentials.proofs import StatedProof, as_moment, moment, proofs_of
 from protocol.credentials.record_model import Kind, kind_of
 from protocol.credentials.status_entries import (
     StatusEntry,
@@ -35,9 +32,7 @@ from protocol.identity.multibase import as_base64url
 from protocol.linked_data.jcs import parse_strict
 from protocol.securing.sd_jwt import SdJwt
 
-_MOMENT = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
-)
+_ENVELOPED: Final = "EnvelopedVerifiableCredential"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _STARTS = ("validFrom", "issuanceDate", "nbf")
 _ENDS = ("validUntil", "expirationDate", "exp")
@@ -132,13 +127,13 @@ class SecuredDocument:
     @property
     def starts(self) -> tuple[Bound, ...]:
         """The dates before which it is not valid."""
-        return tuple(_bounds(self.claims, _STARTS))
+        return bounds(self.claims, _STARTS)
 
     @property
     def ends(self) -> tuple[Bound, ...]:
         """The dates from which on it is no longer valid, those of its proofs too."""
         proofs = (Bound("proof.expires", p.expires) for p in self.proofs if p.expires)
-        return (*_bounds(self.claims, _ENDS), *proofs)
+        return (*bounds(self.claims, _ENDS), *proofs)
 
     @property
     def valid_from(self) -> datetime | None:
@@ -196,35 +191,30 @@ def read(octets: bytes, media_type: str | None = None) -> SecuredDocument:
 
     Raises:
         MalformedValueError: not UTF-8, or not JSON with one meaning.
-        SecuringError: no credential, or none of the three forms.
+        SecuringError: no credential, or none of the forms.
     """
     text = securing.as_text(octets)
     mechanism = securing.mechanism_of(text, media_type)
-    known_as = securing.media_type_of(mechanism)
-    if mechanism == "sd-jwt":
-        claims, proof, parsed = sd_jwt_proof(text)
-        return SecuredDocument(octets, known_as, claims, (proof,), parsed)
-    if mechanism == "jose":
-        claims, proof = jws_proof(text)
-        return SecuredDocument(octets, known_as, claims, (proof,))
+    if mechanism != "data-integrity":
+        opened = open_envelope(text, mechanism, "vc", media_type)
+        return SecuredDocument(
+            octets, opened.media_type, opened.claims, (opened.proof,), opened.sd_jwt
+        )
     document = parse_strict(text.encode())
+    if is_enveloped(document, _ENVELOPED):
+        inner = envelopes.open_envelope(document, _ENVELOPED)
+        if inner.octets.lstrip().startswith(b"{"):
+            raise SecuringError("an envelope around what is secured without one")
+        return read(*inner)
+    if not isinstance(document, dict):
+        raise SecuringError("a JSON document that is not an object")
     types = document.get("type")
     listed = types if isinstance(types, list) else [types]
     if "@context" not in document or "VerifiableCredential" not in listed:
         raise SecuringError("a JSON document that is not a verifiable credential")
-    return SecuredDocument(octets, known_as, document, proofs_of(document))
-
-
-def as_moment(value: Any) -> datetime | None:
-    """Read a `dateTimeStamp` of XML Schema; None for anything else."""
-    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
-        return None
-    try:
-        # `fromisoformat` takes at most six digits after the point.
-        text = re.sub(r"(\.\d{6})\d+", r"\1", value)
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+    return SecuredDocument(
+        octets, securing.media_type_of(mechanism), document, proofs_of(document)
+    )
 
 
 def _entries(stated: Iterable[Any]) -> Iterator[StatusEntry]:
@@ -237,11 +227,16 @@ def _entries(stated: Iterable[Any]) -> Iterator[StatusEntry]:
             yield entry
 
 
-def _bounds(claims: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[Bound]:
-    for name in names:
-        if name in claims:
-            read_ = moment if name in {"nbf", "exp"} else as_moment
-            yield Bound(name, read_(claims[name]))
+def bounds(claims: Mapping[str, Any], names: Iterable[str]) -> tuple[Bound, ...]:
+    """Read the dates of those names, as far as they are stated."""
+    return tuple(
+        Bound(
+            name,
+            moment(claims[name]) if name in {"nbf", "exp"} else as_moment(claims[name]),
+        )
+        for name in names
+        if name in claims
+    )
 
 
 def _day(value: Any) -> date | None:

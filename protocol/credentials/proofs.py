@@ -5,6 +5,7 @@ the name of what it cannot judge. Neither ever verifies.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,23 +13,23 @@ from functools import cache, partial
 from typing import Any
 
 from protocol.errors import DidError, MalformedValueError, SecuringError
-from protocol.identity.dids import DidUrl
+from protocol.identity.dids import DidUrl, Relationship
 from protocol.identity.keys import VerificationKey
-from protocol.identity.multibase import as_base64url, from_base64url
-from protocol.linked_data.jcs import canonical, parse_strict
+from protocol.identity.multibase import as_base64url
+from protocol.linked_data.jcs import canonical
 from protocol.linked_data.terms import Vocabulary
-from protocol.securing import data_integrity, jose, legacy, sd_jwt
+from protocol.securing import data_integrity
 from protocol.securing.data_integrity import GRAPH_SUITES, MAXIMUM_PROOFS, SUITES
 
-VC_JWT = "vc+jwt"
-PURPOSE = "assertionMethod"
+PURPOSE: Relationship = "assertionMethod"
 LINKED_DATA_SUITES = frozenset(
     {"Ed25519Signature2018", "Ed25519Signature2020", "JsonWebSignature2020"}
 )
 """Proofs of VC Data Model 1.1 over a document's graph, which somebody else judges."""
 
-_NO_SIGNATURE = ("none", "HS")
-"""`alg` of no signature, and of those that whoever verifies could make as well."""
+_MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
+)
 _LAST_MOMENT = 253_402_300_799
 """Seconds until the year 10000."""
 
@@ -50,6 +51,10 @@ class StatedProof:
     """Tell whether it was made with that key; what was told once is remembered."""
     verify_graph: Callable[[VerificationKey, Vocabulary | None], bool] | None = None
     """The same for a proof over the graph of the document; raises `LinkedDataError`."""
+    challenge: str | None = None
+    """What a holder was given to sign by whoever asked."""
+    domain: tuple[str, ...] = ()
+    """For whom a holder signed."""
     alone: bytes | None = None
     """The document with this proof only, for a linked-data processor to judge."""
 
@@ -61,7 +66,9 @@ class StatedProof:
         return "sha-256:" + as_base64url(hashlib.sha256(self.alone).digest())
 
 
-def proofs_of(document: Mapping[str, Any]) -> tuple[StatedProof, ...]:
+def proofs_of(
+    document: Mapping[str, Any], purpose: Relationship = PURPOSE
+) -> tuple[StatedProof, ...]:
     """Return the Data Integrity proofs of a document; none if it is not secured."""
     stated = document.get("proof")
     if not stated:
@@ -70,64 +77,19 @@ def proofs_of(document: Mapping[str, Any]) -> tuple[StatedProof, ...]:
     if len(proofs) > MAXIMUM_PROOFS:
         fault = f"{len(proofs)} proofs, more than {MAXIMUM_PROOFS}"
         return (StatedProof("proof set", fault=fault),)
-    return tuple(_proof(document, proofs, one) for one in proofs)
+    return tuple(_proof(document, proofs, one, purpose) for one in proofs)
 
 
-def jws_proof(text: str) -> tuple[dict[str, Any], StatedProof]:
-    """Return the claims of a credential secured as a JWT, and its proof.
-
-    Raises:
-        SecuringError: not a compact JWS over one JSON object.
-    """
+def as_moment(value: Any) -> datetime | None:
+    """Read a `dateTimeStamp` of XML Schema; None for anything else."""
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        return None
     try:
-        jws = jose.read(text, VC_JWT)
-    except SecuringError as error:
-        return _former(text) or _foreign(text, {VC_JWT}, str(error))
-    return jws.claims, StatedProof(
-        VC_JWT,
-        jws.kid,
-        moment(jws.claims.get("iat")),
-        verify=partial(jose.verify, jws),
-    )
-
-
-def token_proof(text: str, typ: str) -> tuple[dict[str, Any], StatedProof]:
-    """Return the claims of a JWT that is no credential, of the given `typ`.
-
-    Raises:
-        SecuringError: not a compact JWS over one JSON object.
-    """
-    try:
-        jws = jose.read(text, typ)
-    except SecuringError as error:
-        return _foreign(text, {typ}, str(error))
-    signed_at = moment(jws.claims.get("iat"))
-    proof = StatedProof(typ, jws.kid, signed_at, verify=partial(jose.verify, jws))
-    return jws.claims, proof
-
-
-def sd_jwt_proof(
-    text: str,
-) -> tuple[dict[str, Any], StatedProof, sd_jwt.SdJwt | None]:
-    """Return the disclosed claims of an SD-JWT, its proof, and the SD-JWT itself.
-
-    Raises:
-        SecuringError: not even its first part is a compact JWS over one JSON object.
-    """
-    try:
-        parsed = sd_jwt.parse(text)
-    except SecuringError as error:
-        token = text.partition("~")[0]
-        claims, proof = _foreign(token, sd_jwt.TYPES, str(error))
-        return {n: v for n, v in claims.items() if n != "_sd"}, proof, None
-    claims = parsed.claims()
-    proof = StatedProof(
-        parsed.typ,
-        parsed.kid,
-        moment(claims.get("iat")),
-        verify=partial(sd_jwt.verify, parsed),
-    )
-    return claims, proof, parsed
+        # `fromisoformat` takes at most six digits after the point.
+        text = re.sub(r"(\.\d{6})\d+", r"\1", value)
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def moment(seconds: Any) -> datetime | None:
@@ -139,17 +101,19 @@ def moment(seconds: Any) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _proof(document: Mapping[str, Any], proofs: list[Any], stated: Any) -> StatedProof:
+def _proof(
+    document: Mapping[str, Any], proofs: list[Any], stated: Any, purpose: Relationship
+) -> StatedProof:
     if not isinstance(stated, dict):
         return StatedProof("proof", fault="a proof that is not an object")
     kind, suite = stated.get("type"), stated.get("cryptosuite")
     name = suite if kind == "DataIntegrityProof" else kind
     if not isinstance(name, str):
         return StatedProof("proof", fault="a proof without a type or a cryptosuite")
-    url = _did_url(stated.get("verificationMethod"))
+    url = did_url(stated.get("verificationMethod"))
     fault = None
-    if stated.get("proofPurpose") != PURPOSE:
-        fault = f"a proof whose purpose is not {PURPOSE}"
+    if stated.get("proofPurpose") != purpose:
+        fault = f"a proof whose purpose is not {purpose}"
     elif _is_broken_chain(proofs, stated):
         fault = "a proof chain with a loop or a gap"
     if fault:
@@ -189,6 +153,8 @@ def _readable(
         _aware(read.expires),
         verify=is_by,
         verify_graph=is_by if read.cryptosuite in GRAPH_SUITES else None,
+        challenge=text_of(stated.get("challenge")),
+        domain=texts_of(stated.get("domain")),
     )
 
 
@@ -206,25 +172,6 @@ def _for_others(name: str, alone: Mapping[str, Any], url: DidUrl | None) -> Stat
         )
     except (SecuringError, MalformedValueError) as error:
         return StatedProof(name, url, fault=str(error))
-
-
-def _former(text: str) -> tuple[dict[str, Any], StatedProof] | None:
-    """Read a credential of VC Data Model 1.1 secured as a JWT; None if it is none."""
-    try:
-        jws = jose.read(text, legacy.TYPES)
-    except SecuringError:
-        return None
-    inner = jws.claims.get("vc")
-    if not isinstance(inner, dict):
-        return None
-    try:
-        claims = legacy.credential_of(jws.claims)
-    except SecuringError as error:
-        return inner, StatedProof(legacy.MECHANISM, jws.kid, fault=str(error))
-    signed_at = moment(jws.claims.get("iat"))
-    return claims, StatedProof(
-        legacy.MECHANISM, jws.kid, signed_at, verify=partial(jose.verify, jws)
-    )
 
 
 def _is_broken_chain(proofs: list[Any], stated: Mapping[str, Any]) -> bool:
@@ -248,36 +195,23 @@ def _is_broken_chain(proofs: list[Any], stated: Mapping[str, Any]) -> bool:
     return False
 
 
-def _foreign(
-    token: str, ours: set[str] | frozenset[str], fault: str
-) -> tuple[dict[str, Any], StatedProof]:
-    """Read a JWS that is faulty, or of a kind this node does not know."""
-    try:
-        first, second, _ = token.split(".")
-        header = parse_strict(from_base64url(first), depth=8)
-        claims = parse_strict(from_base64url(second))
-    except (ValueError, MalformedValueError) as error:
-        raise SecuringError(f"not a compact JWS: {error}") from error
-    if not isinstance(header, dict) or not isinstance(claims, dict):
-        raise SecuringError("a JWS whose header or claims are not an object")
-    typ, alg = str(header.get("typ", "JWT")), str(header.get("alg"))
-    inner = claims.get("vc")
-    claims = inner if isinstance(inner, dict) else claims
-    url = _did_url(header.get("kid"))
-    if alg.startswith(_NO_SIGNATURE):
-        fault = f"alg {alg[:16]} proves nothing about the signer"
-    elif typ not in ours or alg not in jose.ALGORITHM_NAMES:
-        return claims, StatedProof(
-            f"JWS of typ {typ[:64]}, alg {alg[:16]}", url, unsupported=True
-        )
-    return claims, StatedProof(typ, url, fault=fault)
-
-
-def _did_url(value: Any) -> DidUrl | None:
+def did_url(value: Any) -> DidUrl | None:
+    """Read the name of a key; None for what is no DID URL."""
     try:
         return DidUrl(value) if isinstance(value, str) else None
     except DidError:
         return None
+
+
+def text_of(value: Any) -> str | None:
+    """Return `value` if it is a text."""
+    return value if isinstance(value, str) else None
+
+
+def texts_of(value: Any) -> tuple[str, ...]:
+    """Return the texts in `value`, which may be one itself."""
+    listed = value if isinstance(value, list) else [value]
+    return tuple(one for one in listed if isinstance(one, str))
 
 
 def _aware(value: datetime | None) -> datetime | None:

@@ -24,9 +24,9 @@ from protocol.credentials import (
     status_lists,
     token_status_lists,
 )
+from protocol.credentials.enveloping import token_proof
 from protocol.credentials.findings import PROOF, Finding, Result, is_same
 from protocol.credentials.model import SecuredDocument
-from protocol.credentials.proofs import token_proof
 from protocol.credentials.status_entries import StatusEntry, UnknownStatusError
 from protocol.errors import DidError, MalformedValueError, ProtocolError
 from protocol.identity.dids import Did, DidHistory

@@ -1,4 +1,4 @@
-"""Which key made a proof, and might it sign credentials when it did?
+"""Which key made a proof, and might it sign such documents when it did?
 
 A key may be gone from the DID document by now and still be good for what it signed; it
 may be there and never have been meant for credentials; it may have been given up since,
@@ -12,9 +12,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from protocol.credentials.findings import Finding, Result
-from protocol.credentials.model import as_moment
-from protocol.credentials.proofs import StatedProof
-from protocol.identity.dids import OFFLINE, DidDocument, DidHistory, DidUrl
+from protocol.credentials.proofs import StatedProof, as_moment
+from protocol.identity.dids import (
+    OFFLINE,
+    DidDocument,
+    DidHistory,
+    DidUrl,
+    Relationship,
+)
 from protocol.identity.keys import VerificationKey
 
 PURPOSE: Final = "assertionMethod"
@@ -29,6 +34,7 @@ def key_at_signing(
     issued_at: datetime | None,
     history: DidHistory | None,
     at: datetime,
+    purpose: Relationship = PURPOSE,
 ) -> tuple[VerificationKey | None, Finding]:
     """Return the key a proof names, and whether it might sign at the time.
 
@@ -47,7 +53,7 @@ def key_at_signing(
     if signed_at:
         evidence["signed_at"] = signed_at.isoformat()
         evidence["stated_in"] = "the proof" if proof.signed_at else "the document"
-    question = _Question(url, signed_at, history, evidence)
+    question = _Question(url, signed_at, history, purpose, evidence)
     return question.key(), question.answer(at)
 
 
@@ -58,6 +64,7 @@ class _Question:
     url: DidUrl
     signed_at: datetime | None
     history: DidHistory
+    purpose: Relationship
     evidence: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -80,9 +87,9 @@ class _Question:
             document = self._document_then(at)
         if isinstance(document, Finding):
             return document
-        if document.key_for(self.url, PURPOSE):
+        if document.key_for(self.url, self.purpose):
             return self._given_up() or self._found(
-                Result.VALID, f"{self.url} was in {PURPOSE} when it was signed"
+                Result.VALID, f"{self.url} was in {self.purpose} when it was signed"
             )
         return self._not_allowed(document)
 
@@ -125,10 +132,11 @@ class _Question:
             reason = f"{self.url} was revoked when it was signed"
             return self._found(Result.INVALID, reason)
         uses = [use for use, urls in document.relationships.items() if self.url in urls]
-        if PURPOSE in uses:
+        if self.purpose in uses:
             reason = f"{self.url} is a key of a kind this node cannot use"
             return self._found(Result.UNKNOWN, reason)
-        reason = f"{self.url} was not in {PURPOSE}, only in {', '.join(uses) or 'none'}"
+        only = ", ".join(uses) or "none"
+        reason = f"{self.url} was not in {self.purpose}, only in {only}"
         return self._found(Result.INVALID, reason)
 
     def _given_up(self) -> Finding | None:

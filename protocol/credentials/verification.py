@@ -10,7 +10,7 @@ it and asks again. Follows LRX 1.0, section "Verification result". Whether the i
 may say what it says is for `protocol.rules`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,11 +27,11 @@ from protocol.credentials.findings import (
     is_same,
     worst,
 )
-from protocol.credentials.model import SecuredDocument
+from protocol.credentials.model import Bound, SecuredDocument
 from protocol.credentials.proofs import StatedProof
-from protocol.credentials.signing_keys import ITS_OWN_KEY, key_at_signing
+from protocol.credentials.signing_keys import ITS_OWN_KEY, PURPOSE, key_at_signing
 from protocol.errors import LinkedDataError, UnknownContextError, WorkLimitError
-from protocol.identity.dids import DidHistory
+from protocol.identity.dids import DidHistory, Relationship
 from protocol.identity.keys import VerificationKey
 from protocol.securing import key_binding
 from protocol.securing.key_binding import Binding
@@ -65,7 +65,10 @@ def verify(
 def authenticity(document: SecuredDocument, inquiry: Inquiry) -> dict[str, Finding]:
     """Find out all that needs no status list."""
     issuer, history = _issuer(document, inquiry)
-    judged = [_judge(proof, document, history, inquiry) for proof in document.proofs]
+    judged = [
+        judge(proof, history, inquiry, issued_at=document.valid_from)
+        for proof in document.proofs
+    ]
     if not judged:
         reason = "the document carries no proof"
         integrity = Finding(
@@ -73,14 +76,14 @@ def authenticity(document: SecuredDocument, inquiry: Inquiry) -> dict[str, Findi
         )
         key = Finding("key_at_signing", Result.UNKNOWN, reason, waits_for="integrity")
     else:
-        integrity = _together("integrity", [one for one, _ in judged])
-        key = _together("key_at_signing", [one for _, one in judged])
+        integrity = together("integrity", [one for one, _ in judged])
+        key = together("key_at_signing", [one for _, one in judged])
     found = (
         integrity,
         issuer,
         key,
         _validity_period(document, inquiry.at),
-        conformance.schema(document),
+        conformance.schema(document, inquiry.evidence.resources),
     )
     return {finding.name: finding for finding in found}
 
@@ -108,7 +111,7 @@ def status_now(
     found = [
         _status(stated, document, history, inquiry) for stated in document.stated_status
     ]
-    return _together("status_now", found)
+    return together("status_now", found)
 
 
 def _status(
@@ -177,20 +180,26 @@ def _claimed(document: SecuredDocument) -> tuple[Result, str]:
     return Result.VALID, f"{issuer} issued it, and the keys named are its own"
 
 
-def _judge(
+def judge(
     proof: StatedProof,
-    document: SecuredDocument,
     history: DidHistory | None,
     inquiry: Inquiry,
+    *,
+    issued_at: datetime | None,
+    purpose: Relationship = PURPOSE,
 ) -> tuple[Finding, Finding]:
-    """Judge one proof: does it hold, and might its key sign at that time?"""
+    """Judge one proof: does it hold, and might its key sign at that time?
+
+    `history` is that of the party who has to have signed, None if it is not known;
+    `issued_at` stands in for a time of signing that the proof does not state.
+    """
     signer = proof.verification_method
     if history is None and signer and signer.did.method in ITS_OWN_KEY:
         # Whoever that is: the proof can be judged without asking anybody.
         found = inquiry.history(signer.did)
         history = None if isinstance(found, str) else found
     key, at_signing = key_at_signing(
-        proof, issued_at=document.valid_from, history=history, at=inquiry.at
+        proof, issued_at=issued_at, history=history, at=inquiry.at, purpose=purpose
     )
     if history is not None and signer and key is None:
         # The signer may have rotated since its document was last looked at.
@@ -248,26 +257,32 @@ def _judged_elsewhere(
 
 
 def _validity_period(document: SecuredDocument, at: datetime) -> Finding:
+    return within(document.starts, document.ends, at)
+
+
+def within(starts: Iterable[Bound], ends: Iterable[Bound], at: datetime) -> Finding:
+    """Find out whether `at` lies within the dates that are stated."""
+    starts, ends = tuple(starts), tuple(ends)
     named = {
         bound.name: bound.at.isoformat() if bound.at else "unreadable"
-        for bound in (*document.starts, *document.ends)
+        for bound in (*starts, *ends)
     }
 
     def found(result: Result, reason: str) -> Finding:
         return Finding("validity_period", result, reason, named)
 
-    for bound in (*document.starts, *document.ends):
+    for bound in (*starts, *ends):
         if bound.at is None:
             return found(Result.INVALID, f"{bound.name} is not a date that can be read")
-    for bound in document.starts:
+    for bound in starts:
         if bound.at and at < bound.at:
             reason = f"not valid before {bound.at.isoformat()} ({bound.name})"
             return found(Result.INVALID, reason)
-    for bound in document.ends:
+    for bound in ends:
         if bound.at and bound.at <= at:
             reason = f"expired at {bound.at.isoformat()} ({bound.name})"
             return found(Result.INVALID, reason)
-    if not document.ends:
+    if not ends:
         return found(Result.VALID, "it states no end of its validity")
     return found(Result.VALID, "the moment of judgement lies within its dates")
 
@@ -307,7 +322,7 @@ def _time_evidence(document: SecuredDocument) -> Finding:
     )
 
 
-def _together(name: str, found: list[Finding]) -> Finding:
+def together(name: str, found: list[Finding]) -> Finding:
     """Make one finding of several by AND, with the reasons of those that decide."""
     if len(found) == 1:
         return found[0]

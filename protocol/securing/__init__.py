@@ -3,8 +3,9 @@
 from typing import Literal
 
 from protocol.errors import MalformedValueError, SecuringError
+from protocol.securing import cose
 
-Mechanism = Literal["data-integrity", "jose", "sd-jwt"]
+Mechanism = Literal["data-integrity", "jose", "sd-jwt", "cose"]
 
 _MECHANISMS: dict[str, Mechanism] = {
     "application/vc": "data-integrity",
@@ -15,13 +16,22 @@ _MECHANISMS: dict[str, Mechanism] = {
     "application/jwt": "jose",
     "application/dc+sd-jwt": "sd-jwt",
     "application/vc+sd-jwt": "sd-jwt",
+    "application/vc+cose": "cose",
+    "application/vp": "data-integrity",
+    "application/vp+ld+json": "data-integrity",
+    "application/vp+jwt": "jose",
+    "application/vp+sd-jwt": "sd-jwt",
+    "application/vp+cose": "cose",
 }
 _MEDIA_TYPES: dict[Mechanism, str] = {
     "data-integrity": "application/vc",
     "jose": "application/vc+jwt",
     "sd-jwt": "application/dc+sd-jwt",
+    "cose": "application/vc+cose",
 }
 _COMPACT_JWS_DOTS = 2
+_COSE = ("0oR", "hE", "hF")
+"""How a COSE_Sign1, with its tag and without, begins in base64."""
 
 
 def mechanism_of(text: str, media_type: str | None) -> Mechanism:
@@ -50,9 +60,13 @@ def media_type_of(mechanism: Mechanism) -> str:
 def as_text(octets: bytes) -> str:
     """Return a document as text, without the blanks a file may end with.
 
+    A COSE_Sign1, which is no text, is returned in base64.
+
     Raises:
         MalformedValueError: not UTF-8.
     """
+    if cose.is_sign1(octets):
+        return cose.as_base64(octets)
     try:
         return octets.decode().strip(" \t\r\n")
     except UnicodeDecodeError as error:
@@ -66,4 +80,6 @@ def _look(text: str) -> Mechanism:
         return "sd-jwt"
     if text.count(".") == _COMPACT_JWS_DOTS:
         return "jose"
-    raise SecuringError("neither JSON nor JWT nor SD-JWT")
+    if text.startswith(_COSE):
+        return "cose"
+    raise SecuringError("neither JSON nor JWT nor SD-JWT nor COSE_Sign1")

@@ -1,8 +1,9 @@
 """Credentials of VC Data Model 1.1 as JWTs, the form called `jwt_vc_json`.
 
-The credential stands in the claim `vc`; what the registered claims say of it may stand
-there, in the credential, or in both. In both it must be the same: a reader that looks
-at one place must not be told something else than a reader that looks at the other.
+The credential stands in the claim `vc`, a presentation in the claim `vp`; what the
+registered claims say of it may stand there, in the credential, or in both. In both it
+must be the same: a reader that looks at one place must not be told something else than
+a reader that looks at the other.
 
 Follows Verifiable Credentials Data Model v1.1, section "JSON Web Token". The signature
 is that of `protocol.securing.jose`, with its rules on headers.
@@ -65,15 +66,10 @@ def credential_of(claims: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         SecuringError: there is none, or two places contradict each other.
     """
-    inner = claims.get("vc")
-    if not isinstance(inner, dict):
-        raise SecuringError("a JWT without a credential in vc")
-    credential = dict(inner)
+    credential = _inner(claims, "vc")
     for claim, name in (("iss", "issuer"), ("sub", "credentialSubject")):
         if claim in claims:
             credential[name] = _named(credential.get(name), claims[claim], claim)
-    if "jti" in claims and credential.setdefault("id", claims["jti"]) != claims["jti"]:
-        raise SecuringError("a JWT whose jti is not the id of the credential")
     for claim, name in _DATES.items():
         if claim in claims:
             at = _moment(claims[claim], claim)
@@ -82,6 +78,33 @@ def credential_of(claims: Mapping[str, Any]) -> dict[str, Any]:
             if not isinstance(stated, str) or _distance(stated, at) >= 1:
                 raise SecuringError(f"a JWT whose {claim} is not the {name}")
     return credential
+
+
+def presentation_of(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the presentation in `vp`, with the holder whom `iss` names.
+
+    Its dates stay as claims, because a presentation has no members for them.
+
+    Raises:
+        SecuringError: there is none, or two places contradict each other.
+    """
+    presentation = _inner(claims, "vp")
+    if "iss" in claims:
+        presentation["holder"] = _named(
+            presentation.get("holder"), claims["iss"], "iss"
+        )
+    dates = {name: claims[name] for name in ("nbf", "exp") if name in claims}
+    return presentation | dates
+
+
+def _inner(claims: Mapping[str, Any], name: str) -> dict[str, Any]:
+    inner = claims.get(name)
+    if not isinstance(inner, dict):
+        raise SecuringError(f"a JWT without an object in {name}")
+    document = dict(inner)
+    if "jti" in claims and document.setdefault("id", claims["jti"]) != claims["jti"]:
+        raise SecuringError(f"a JWT whose jti is not the id of its {name}")
+    return document
 
 
 def _named(member: Any, id_: Any, claim: str) -> Any:

@@ -1,7 +1,8 @@
 """Credentials and presentations of VC Data Model 2.0 as SD-JWT.
 
-The types are `vc+sd-jwt` and `vp+sd-jwt`. Unlike an SD-JWT VC, which has a `vct` and claims of its own, this is a whole credential
-of which the issuer lets some parts be withheld: those it is told, and no others.
+The types are `vc+sd-jwt` and `vp+sd-jwt`. Unlike an SD-JWT VC, which has a `vct` and
+claims of its own, this is a whole credential of which the issuer lets some parts be
+withheld: those it is told, and no others.
 
 Follows Securing Verifiable Credentials using JOSE and COSE, section "With SD-JWT". What
 a reader needs to judge a credential is never hidden here, though the specification only
