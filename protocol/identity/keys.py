@@ -1,9 +1,11 @@
 """Keys: what can sign bytes, what can verify a signature, what can be encrypted to.
 
 Ed25519 (`EdDSA`), P-256 (`ES256`), P-384 (`ES384`) and P-521 (`ES512`) sign; X25519
-agrees on a secret. Keys come and go as JWK and as Multikey (Controlled Identifiers
-v1.0, section "Multikey"). The algorithm is a property of the key and never read from a
-message: a signer who could name the algorithm could pick the weakest.
+agrees on a secret. A key of BLS12-381 (`BBS`) is known as a public key only: what is
+signed with it is not octets but many messages (`protocol.securing.bbs`). Keys come and
+go as JWK and as Multikey (Controlled Identifiers v1.0, section "Multikey"). The
+algorithm is a property of the key and never read from a message: a signer who could
+name the algorithm could pick the weakest.
 
 A key in an HSM fits `SigningKey` as well as one in memory. Where keys are kept is for
 the node; nothing here reads or writes a file.
@@ -11,16 +13,17 @@ the node; nothing here reads or writes a file.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, Self, get_args
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils, x25519
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from protocol.errors import MalformedValueError
+from protocol.identity.bbs_keys import PublicKey as BbsPublicKey
 from protocol.identity.multibase import (
     as_base58btc,
     as_base64url,
@@ -28,8 +31,9 @@ from protocol.identity.multibase import (
     from_multibase,
 )
 
-Algorithm = Literal["EdDSA", "ES256", "ES384", "ES512"]
-ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+Algorithm = Literal["EdDSA", "ES256", "ES384", "ES512", "BBS"]
+ALGORITHMS: tuple[Algorithm, ...] = ("EdDSA", "ES256", "ES384", "ES512")
+"""Of keys that sign octets."""
 MESSAGE_ALGORITHMS: frozenset[Algorithm] = frozenset({"EdDSA", "ES256"})
 """Of the keys that nodes sign messages with (LRX 1.0, section "Keys")."""
 
@@ -56,14 +60,34 @@ _SHAPES: Mapping[Algorithm, _Shape] = {
     "ES256": _Shape("P-256", 32, b"\x80\x24", b"\x86\x26"),
     "ES384": _Shape("P-384", 48, b"\x81\x24", b"\x87\x26"),
     "ES512": _Shape("P-521", 66, b"\x82\x24", b"\x88\x26"),
+    "BBS": _Shape("BLS12381G2", 32, b"\xeb\x01", b"\x8a\x26"),
 }
-_CURVES: Mapping[Algorithm, tuple[ec.EllipticCurve, HashAlgorithm]] = {
-    "ES256": (ec.SECP256R1(), SHA256()),
-    "ES384": (ec.SECP384R1(), SHA384()),
-    "ES512": (ec.SECP521R1(), SHA512()),
+
+
+class _Ecdsa(NamedTuple):
+    """The curve and the hash of an algorithm that is ECDSA."""
+
+    curve: ec.EllipticCurve
+    digest: Callable[[bytes], Any]
+    scheme: ec.ECDSA
+    """It is given the digest: to hash here takes an eighth off a signature."""
+
+
+_CURVES: Mapping[Algorithm, _Ecdsa] = {
+    "ES256": _Ecdsa(
+        ec.SECP256R1(), hashlib.sha256, ec.ECDSA(utils.Prehashed(SHA256()))
+    ),
+    "ES384": _Ecdsa(
+        ec.SECP384R1(), hashlib.sha384, ec.ECDSA(utils.Prehashed(SHA384()))
+    ),
+    "ES512": _Ecdsa(
+        ec.SECP521R1(), hashlib.sha512, ec.ECDSA(utils.Prehashed(SHA512()))
+    ),
 }
-"""The curve and the hash of each algorithm that is ECDSA."""
 _BY_BITS: Mapping[int, Algorithm] = {256: "ES256", 384: "ES384", 521: "ES512"}
+
+_BBS_POINT = 96
+"""Bytes of a public key for BBS."""
 
 _FIELD = 2**255 - 19
 _SMALL_ORDER = frozenset(
@@ -78,7 +102,7 @@ _SMALL_ORDER = frozenset(
 """The second coordinates of the Ed25519 points of order 1, 2, 4 and 8. Under such a
 key a signature fits many messages, so it proves nothing about any of them."""
 
-_PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
+_PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | BbsPublicKey
 _PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 
 
@@ -88,7 +112,7 @@ class VerificationKey:
 
     algorithm: Algorithm
     raw: bytes
-    """32 bytes for Ed25519; a compressed point of 33, 49 or 67 for the others."""
+    """32 bytes for Ed25519; a compressed point of 33, 49, 67 or (BBS) 96 bytes."""
     _key: _PublicKey = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +159,8 @@ class VerificationKey:
                 return cls._of_point("ES384", jwk)
             case ("EC", "P-521", None | "ES512"):
                 return cls._of_point("ES512", jwk)
+            case ("OKP", "BLS12381G2", None):
+                return cls("BBS", _coordinate(jwk, "x", _BBS_POINT))
         raise MalformedValueError(f"a JWK of none of {_names()}")
 
     @classmethod
@@ -149,10 +175,11 @@ class VerificationKey:
     def verify(self, signature: bytes, data: bytes) -> bool:
         """Tell whether `signature` is over `data`.
 
-        It has 64 bytes, or r and s of ECDSA in 64, 96 or 132.
+        It has 64 bytes, or r and s of ECDSA in 64, 96 or 132. No octets are signed with
+        a key for BBS.
         """
         size = _SHAPES[self.algorithm].scalar
-        if len(signature) != 2 * size:
+        if isinstance(self._key, BbsPublicKey) or len(signature) != 2 * size:
             return False
         try:
             if isinstance(self._key, ed25519.Ed25519PublicKey):
@@ -161,7 +188,8 @@ class VerificationKey:
                 r = int.from_bytes(signature[:size])
                 s = int.from_bytes(signature[size:])
                 der = utils.encode_dss_signature(r, s)
-                self._key.verify(der, data, ec.ECDSA(_CURVES[self.algorithm][1]))
+                ecdsa = _CURVES[self.algorithm]
+                self._key.verify(der, ecdsa.digest(data).digest(), ecdsa.scheme)
         except InvalidSignature:
             return False
         return True
@@ -172,8 +200,9 @@ class VerificationKey:
 
     def jwk(self) -> dict[str, str]:
         """Return the public JWK, with the members its thumbprint covers."""
-        if isinstance(self._key, ed25519.Ed25519PublicKey):
-            return {"kty": "OKP", "crv": "Ed25519", "x": as_base64url(self.raw)}
+        if isinstance(self._key, ed25519.Ed25519PublicKey | BbsPublicKey):
+            curve = _SHAPES[self.algorithm].curve
+            return {"kty": "OKP", "crv": curve, "x": as_base64url(self.raw)}
         numbers = self._key.public_numbers()
         shape = _SHAPES[self.algorithm]
         return {
@@ -219,7 +248,7 @@ class LocalSigningKey:
         """Make a new key."""
         if algorithm == "EdDSA":
             return cls._of(ed25519.Ed25519PrivateKey.generate())
-        return cls._of(ec.generate_private_key(_CURVES[algorithm][0]))
+        return cls._of(ec.generate_private_key(_CURVES[algorithm].curve))
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, Any]) -> Self:
@@ -245,7 +274,8 @@ class LocalSigningKey:
             MalformedValueError: not multibase, of another kind, or no private key.
         """
         octets = from_multibase(text)
-        for algorithm, shape in _SHAPES.items():
+        for algorithm in ALGORITHMS:
+            shape = _SHAPES[algorithm]
             if octets.startswith(shape.private):
                 secret = octets[len(shape.private) :]
                 if len(secret) == shape.scalar:
@@ -274,7 +304,8 @@ class LocalSigningKey:
         """Sign `data`; 64 bytes, or r and s of ECDSA in 64, 96 or 132."""
         if isinstance(self._key, ed25519.Ed25519PrivateKey):
             return self._key.sign(data)
-        der = self._key.sign(data, ec.ECDSA(_CURVES[self.algorithm][1]))
+        ecdsa = _CURVES[self.algorithm]
+        der = self._key.sign(ecdsa.digest(data).digest(), ecdsa.scheme)
         r, s = utils.decode_dss_signature(der)
         size = _SHAPES[self.algorithm].scalar
         return r.to_bytes(size) + s.to_bytes(size)
@@ -396,8 +427,12 @@ def _load(algorithm: Algorithm, raw: bytes) -> _PublicKey:
     if algorithm in _CURVES:
         if len(raw) != 1 + _SHAPES[algorithm].scalar:
             raise ValueError("a compressed point is expected")
-        curve = _CURVES[algorithm][0]
+        curve = _CURVES[algorithm].curve
         return ec.EllipticCurvePublicKey.from_encoded_point(curve, raw)
+    if algorithm == "BBS":
+        key = BbsPublicKey(raw)
+        _ = key.point
+        return key
     second = int.from_bytes(raw, "little") & (2**255 - 1)
     if second >= _FIELD or second in _SMALL_ORDER:
         raise ValueError("a point of small order, or one with two spellings")
@@ -406,7 +441,7 @@ def _load(algorithm: Algorithm, raw: bytes) -> _PublicKey:
 
 def _load_private(algorithm: Algorithm, secret: bytes) -> _PrivateKey:
     if algorithm in _CURVES:
-        return ec.derive_private_key(int.from_bytes(secret), _CURVES[algorithm][0])
+        return ec.derive_private_key(int.from_bytes(secret), _CURVES[algorithm].curve)
     return ed25519.Ed25519PrivateKey.from_private_bytes(secret)
 
 

@@ -13,30 +13,26 @@ to take the same time for every secret.
 import hashlib
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple, Self
 
 from py_arkworks_bls12381 import GT, G1Point, G2Point, Scalar
 
 from protocol.errors import MalformedValueError
+from protocol.identity.bbs_keys import SCALAR, PublicKey, SecretKey, read_scalar
 
 MAXIMUM_MESSAGES = 4096
 """Messages under one signature. Each needs a generator, which takes 0.3 ms to find."""
 
-PUBLIC_KEY = 96
 SIGNATURE = 80
-"""Octets."""
+"""Octets of a signature."""
 
 _POINT = 48
-_SCALAR = 32
 _POINTS = 3
 _SCALARS = 4
 """A proof is three points and four scalars, and one scalar per message not shown."""
 _WIDE = 48
 """Octets that make a scalar without bias."""
-_ORDER = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
-_LAST = _ORDER - 1
 
 _API = b"BBS_BLS12381G1_XMD:SHA-256_SSWU_RO_H2G_HM2S_"
 _SEED_DST = _API + b"SIG_GENERATOR_SEED_"
@@ -57,61 +53,7 @@ _BLOCK = 128
 """Generators that are found at a time."""
 
 Scalars = Callable[[int], list[Scalar]]
-
-
-@dataclass(frozen=True, slots=True)
-class PublicKey:
-    """A key that tells whether messages were signed with its secret half."""
-
-    raw: bytes
-    """96 octets, a compressed point of G2."""
-
-    @property
-    def point(self) -> G2Point:
-        """The point itself.
-
-        Raises:
-            MalformedValueError: no point of the subgroup, or the identity.
-        """
-        try:
-            point = G2Point.from_compressed_bytes(self.raw)
-        except ValueError as error:
-            raise MalformedValueError("not a public key for BBS") from error
-        if point == G2Point.identity() or point.to_compressed_bytes() != self.raw:
-            raise MalformedValueError("not a public key for BBS")
-        return point
-
-
-@dataclass(frozen=True, slots=True)
-class SecretKey:
-    """A key that signs messages."""
-
-    raw: bytes
-    """32 octets, a number from 1 to the order of the group, big-endian."""
-
-    @classmethod
-    def generate(cls) -> Self:
-        """Make a new key."""
-        return cls((secrets.randbelow(_LAST) + 1).to_bytes(_SCALAR))
-
-    @property
-    def public_key(self) -> PublicKey:
-        """The public half."""
-        return PublicKey((_P2 * self.scalar).to_compressed_bytes())
-
-    @property
-    def scalar(self) -> Scalar:
-        """The number itself.
-
-        Raises:
-            MalformedValueError: not 32 octets, 0, or the order of the group or more.
-        """
-        if len(self.raw) != _SCALAR:
-            raise MalformedValueError("a secret key for BBS is 32 octets")
-        return _read_scalar(self.raw)
-
-    def __repr__(self) -> str:
-        return "SecretKey(…)"
+"""Where a proof takes its random numbers from."""
 
 
 def sign(key: SecretKey, header: bytes, messages: Sequence[bytes]) -> bytes:
@@ -139,7 +81,8 @@ def verify(
         return False
 
 
-def _random_scalars(count: int) -> list[Scalar]:
+def random_scalars(count: int) -> list[Scalar]:
+    """Return scalars that nobody can foresee."""
     octets = secrets.token_bytes(count * _WIDE)
     return [
         Scalar.from_be_bytes_mod_order(octets[at : at + _WIDE])
@@ -155,7 +98,7 @@ def prove(
     *,
     shown: Sequence[int],
     presentation_header: bytes = b"",
-    scalars: Scalars = _random_scalars,
+    scalars: Scalars = random_scalars,
 ) -> bytes:
     """Prove that `signature` is over `header` and the messages at the places `shown`.
 
@@ -253,7 +196,7 @@ class _Signed(NamedTuple):
         domain = _domain(key, len(messages), header)
         return cls(
             _read_point(signature[:_POINT]),
-            _read_scalar(signature[_POINT:]),
+            read_scalar(signature[_POINT:]),
             numbers,
             domain,
             _commitment(domain, numbers),
@@ -374,17 +317,11 @@ def _read_point(octets: bytes) -> G1Point:
     return point
 
 
-def _read_scalar(octets: bytes) -> Scalar:
-    if not 0 < int.from_bytes(octets) < _ORDER:
-        raise MalformedValueError("not a scalar of BBS")
-    return Scalar.from_be_bytes(octets)
-
-
 def _read_proof(proof: bytes) -> tuple[list[G1Point], list[Scalar]]:
     start = _POINTS * _POINT
-    count, rest = divmod(len(proof) - start, _SCALAR)
+    count, rest = divmod(len(proof) - start, SCALAR)
     if count < _SCALARS or rest or count > _SCALARS + MAXIMUM_MESSAGES:
         raise MalformedValueError(f"a BBS proof of {len(proof)} octets")
     points = [proof[at : at + _POINT] for at in range(0, start, _POINT)]
-    scalars = [proof[at : at + _SCALAR] for at in range(start, len(proof), _SCALAR)]
-    return [_read_point(one) for one in points], [_read_scalar(one) for one in scalars]
+    scalars = [proof[at : at + SCALAR] for at in range(start, len(proof), SCALAR)]
+    return [_read_point(one) for one in points], [read_scalar(one) for one in scalars]

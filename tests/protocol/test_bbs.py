@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 from py_arkworks_bls12381 import Scalar
 
 from protocol.errors import MalformedValueError
+from protocol.identity.bbs_keys import PublicKey, SecretKey
 from protocol.securing import bbs
 from protocol.securing.bbs import (
     _P1,
-    PublicKey,
-    SecretKey,
     _generators,
     _hash,
     _numbers,
