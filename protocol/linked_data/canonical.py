@@ -75,10 +75,11 @@ def canonicalize(
         if graph and graph[0] == "_" and graph not in (subject, object_):
             work.mentions[graph].append(quad)
     labels = work.labels()
-    return Canonical(tuple(sorted(_line(quad, labels) for quad in distinct)), labels)
+    return Canonical(tuple(sorted(line(quad, labels) for quad in distinct)), labels)
 
 
-def _line(quad: Quad, labels: Mapping[str, str]) -> str:
+def line(quad: Quad, labels: Mapping[str, str]) -> str:
+    """Return a statement as a line of N-Quads, its blank nodes named by `labels`."""
     subject, predicate, object_, graph = quad
     subject, object_ = labels.get(subject, subject), labels.get(object_, object_)
     if graph:

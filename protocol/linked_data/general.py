@@ -10,14 +10,15 @@ This is the slow way (tens of milliseconds for a diploma), for whatever the fast
 does not read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Self
 
 from pyld.jsonld import JsonLdError, JsonLdProcessor
 
 from protocol.errors import LinkedDataError, UnknownContextError
 from protocol.linked_data.canonical import Quad
 from protocol.linked_data.contexts import Contexts
+from protocol.linked_data.named import Namer, Names
 from protocol.linked_data.nquads import is_iri, is_language, literal
 
 _XSD_STRING = "http://www.w3.org/2001/XMLSchema#string"
@@ -25,15 +26,21 @@ _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, Recursio
 """What PyLD stumbles over where a document is not as it expects."""
 
 
-def quads_of(document: Mapping[str, Any], contexts: Contexts) -> list[Quad]:
+def quads_of(
+    document: Mapping[str, Any], contexts: Contexts, namer: Namer | None = None
+) -> list[Quad]:
     """Return the statements a document makes.
+
+    With `namer` the blank node of a JSON object has the name it gives that object; see
+    `protocol.linked_data.named`.
 
     Raises:
         UnknownContextError: it names a context that is not at hand.
         LinkedDataError: it is not JSON-LD, or says what its graph would not.
     """
     dropped: list[str | None] = []
-    processor = JsonLdProcessor(on_property_dropped=dropped.append)
+    root, names = _Root(document), Names(namer) if namer else None
+    processor = _Processor(dropped.append, root, document, names)
     # Without `base` at all PyLD would resolve relative IRIs against one of its own.
     options = {
         "documentLoader": _loader(contexts),
@@ -42,7 +49,7 @@ def quads_of(document: Mapping[str, Any], contexts: Contexts) -> list[Quad]:
     }
     try:
         _refuse_imports(document)
-        expanded = processor.expand(dict(document), options)
+        expanded = processor.expand(root, options)
         if dropped:
             raise LinkedDataError(f"the term {dropped[0]} is not defined by @context")
         _refuse_losses(expanded)
@@ -51,7 +58,7 @@ def quads_of(document: Mapping[str, Any], contexts: Contexts) -> list[Quad]:
         raise _told(error) from error
     except _BROKEN as error:
         raise LinkedDataError("a document that JSON-LD cannot read") from error
-    return [
+    quads = [
         Quad(
             _term(triple["subject"]),
             _term(triple["predicate"]),
@@ -61,6 +68,44 @@ def quads_of(document: Mapping[str, Any], contexts: Contexts) -> list[Quad]:
         for graph, triples in dataset.items()
         for triple in triples
     ]
+    return names.restore(quads) if names else quads
+
+
+class _Root(dict[str, Any]):
+    """A document that is read and never changed, so its copy is itself."""
+
+    def __deepcopy__(self, _memo: Any) -> Self:
+        return self
+
+
+class _Processor(JsonLdProcessor):  # type: ignore[misc]
+    """A processor that names the nodes of a document as it expands it."""
+
+    def __init__(
+        self,
+        on_property_dropped: Callable[[str | None], None],
+        root: _Root,
+        document: Mapping[str, Any],
+        names: Names | None,
+    ) -> None:
+        super().__init__(on_property_dropped=on_property_dropped)
+        self._root, self._document, self._names = root, document, names
+
+    def _expand(
+        self, active_ctx: Any, active_property: Any, element: Any, *more: Any, **by: Any
+    ) -> Any:
+        expanded = super()._expand(active_ctx, active_property, element, *more, **by)
+        if self._names and isinstance(element, dict) and isinstance(expanded, dict):
+            source = self._document if element is self._root else element
+            self._names.give(source, expanded)
+        return expanded
+
+    def _expand_index_map(self, *more: Any, **by: Any) -> Any:
+        if self._names:
+            raise LinkedDataError(
+                "a map by index, id or type, whose nodes have no name"
+            )
+        return super()._expand_index_map(*more, **by)
 
 
 def _loader(contexts: Contexts) -> Any:

@@ -6,11 +6,17 @@ from typing import Any
 from protocol.linked_data import general, walk
 from protocol.linked_data.canonical import Canonical, Quad, canonicalize
 from protocol.linked_data.contexts import check_order
+from protocol.linked_data.named import Namer
 from protocol.linked_data.terms import OutsideSubsetError, Vocabulary
 
 
-def quads_of(document: Mapping[str, Any], vocabulary: Vocabulary) -> list[Quad]:
+def quads_of(
+    document: Mapping[str, Any], vocabulary: Vocabulary, namer: Namer | None = None
+) -> list[Quad]:
     """Return the statements a document makes, and refuse whatever they would lose.
+
+    With `namer` the blank node of a JSON object has the name it gives that object; see
+    `protocol.linked_data.named`.
 
     Raises:
         UnknownContextError: it names a context that is not at hand.
@@ -18,9 +24,9 @@ def quads_of(document: Mapping[str, Any], vocabulary: Vocabulary) -> list[Quad]:
     """
     check_order(document.get("@context"))
     try:
-        return walk.quads_of(document, vocabulary)
+        return walk.quads_of(document, vocabulary, namer)
     except OutsideSubsetError:
-        return general.quads_of(document, vocabulary.contexts)
+        return general.quads_of(document, vocabulary.contexts, namer)
 
 
 def canonical_form(

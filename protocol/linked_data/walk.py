@@ -18,6 +18,7 @@ from typing import Any
 from protocol.errors import LinkedDataError, MalformedValueError
 from protocol.linked_data.canonical import Quad
 from protocol.linked_data.jcs import canonical
+from protocol.linked_data.named import Namer
 from protocol.linked_data.nquads import double, is_iri, is_language, literal
 from protocol.linked_data.terms import (
     ActiveContext,
@@ -35,15 +36,20 @@ _LARGEST = 10**21
 """From here on a number is a double, even without a fraction."""
 
 
-def quads_of(document: Mapping[str, Any], vocabulary: Vocabulary) -> list[Quad]:
+def quads_of(
+    document: Mapping[str, Any], vocabulary: Vocabulary, namer: Namer | None = None
+) -> list[Quad]:
     """Return the statements a document makes.
+
+    With `namer` the blank node of a JSON object has the name it gives that object; see
+    `protocol.linked_data.named`.
 
     Raises:
         UnknownContextError: it names a context that is not at hand.
         LinkedDataError: it says what its graph would not.
         OutsideSubsetError: it uses JSON-LD that only the general processor knows.
     """
-    walk = _Walk(vocabulary)
+    walk = _Walk(vocabulary, namer)
     if document.keys() & {"@graph", "@included"}:
         raise OutsideSubsetError("@graph")
     walk.node(document, vocabulary.initial, None, "")
@@ -55,15 +61,27 @@ class _Walk:
     """One walk through one document."""
 
     vocabulary: Vocabulary
+    namer: Namer | None = None
     quads: list[Quad] = field(default_factory=list)
     nodes: int = 0
     named: dict[str, str] = field(default_factory=dict)
     """Blank nodes the document names, to our names for them."""
+    paths: set[tuple[int, str]] = field(default_factory=set)
+    """The objects and predicates under which blank nodes were named."""
 
-    def blank(self) -> str:
-        """Return a new blank node."""
+    def blank(self, source: object, *path: str | int) -> str:
+        """Return a new blank node, the one for `source` or for what `path` leads to."""
         self.nodes += 1
-        return f"_:b{self.nodes}"
+        if self.namer is None:
+            return f"_:b{self.nodes}"
+        return "!".join((self.namer(source), *map(str, path)))
+
+    def branch(self, source: object, predicate: str) -> None:
+        """Refuse a second path from one object to blank nodes named after it."""
+        if self.namer is not None:
+            if (id(source), predicate) in self.paths:
+                raise OutsideSubsetError("two members of one meaning")
+            self.paths.add((id(source), predicate))
 
     def node(
         self,
@@ -88,14 +106,14 @@ class _Walk:
             return self._value(value, active)
         types = _listed(known["@type"]) if "@type" in known else ()
         inside = self._typed(active, types) if types else active
-        node = self._id(known["@id"], inside) if "@id" in known else self.blank()
+        node = self._id(known["@id"], inside) if "@id" in known else self.blank(value)
         for one in types:
             type_ = self._type(one, active)
             self.quads.append(Quad(node, _TYPE, type_, graph))
         for name, inner in value.items():
             meaning = inside.members.get(name) or inside.member(name)
             if type(meaning) is tuple:
-                self._property(node, meaning, name, inner, inside, graph)
+                self._property(value, node, meaning, name, inner, inside, graph)
             elif meaning not in known and meaning != "@context":
                 raise OutsideSubsetError(meaning)
         return node
@@ -108,6 +126,7 @@ class _Walk:
 
     def _property(
         self,
+        source: object,
         node: str,
         meaning: tuple[str, Term],
         name: str,
@@ -127,14 +146,23 @@ class _Walk:
         if "@list" in container:
             if "@graph" in container or value is None:
                 raise OutsideSubsetError("@list of what is none")
-            object_ = self._list(values, name, term, active, graph)
+            self.branch(source, predicate)
+            found = [
+                self._object(one, name, term, active, graph)
+                for one in values
+                if one is not None
+            ]
+            object_ = self._chain(found, source, predicate, graph)
             self.quads.append(Quad(node, predicate, object_, graph))
             return
-        for one in values:
+        if "@graph" in container:
+            self.branch(source, predicate)
+        for place, one in enumerate(values):
             if one is None:
                 continue
             if "@graph" in container:
-                object_ = self._graph(one, term, active)
+                name_ = self.blank(source, predicate[1:-1], place)
+                object_ = self._graph(one, term, active, name_)
             else:
                 object_ = self._object(one, name, term, active, graph)
             self.quads.append(Quad(node, predicate, object_, graph))
@@ -162,33 +190,22 @@ class _Walk:
             )
         return _typed(value, term.type)
 
-    def _list(
-        self,
-        values: list[Any],
-        name: str,
-        term: Term,
-        active: ActiveContext,
-        graph: str,
+    def _chain(
+        self, items: list[str], source: object, predicate: str, graph: str
     ) -> str:
         """State a list, and return its first node."""
-        found = [
-            self._object(value, name, term, active, graph)
-            for value in values
-            if value is not None
-        ]
         rest = _NIL
-        for object_ in reversed(found):
-            node = self.blank()
+        for place, object_ in reversed(list(enumerate(items))):
+            node = self.blank(source, predicate[1:-1], 0, place)
             self.quads.append(Quad(node, _FIRST, object_, graph))
             self.quads.append(Quad(node, _REST, rest, graph))
             rest = node
         return rest
 
-    def _graph(self, value: Any, term: Term, active: ActiveContext) -> str:
+    def _graph(self, value: Any, term: Term, active: ActiveContext, graph: str) -> str:
         """State a value in a graph of its own, and return the name of the graph."""
         if type(value) is not dict:
             raise OutsideSubsetError("a graph that is not an object")
-        graph = self.blank()
         before = len(self.quads)
         self.node(value, active, term, graph)
         if len(self.quads) == before:
@@ -237,8 +254,10 @@ class _Walk:
             if is_iri(iri):
                 return f"<{iri}>"
             if iri.startswith("_:"):
+                if self.namer is not None:
+                    return f"{iri}!stated"
                 if iri not in self.named:
-                    self.named[iri] = self.blank()
+                    self.named[iri] = self.blank(None)
                 return self.named[iri]
         raise LinkedDataError(f"{stated!r} is not an absolute IRI, nor a defined term")
 
