@@ -21,6 +21,7 @@ import cbor2
 from protocol.errors import MalformedValueError, SecuringError
 from protocol.identity.keys import Algorithm, SigningKey, VerificationKey
 from protocol.linked_data.jcs import parse_strict
+from protocol.securing import cbor
 
 VC_TYPE = "application/vc+cose"
 VP_TYPE = "application/vp+cose"
@@ -70,12 +71,12 @@ def secure(
         _KID: kid.encode(),
         _TYP: typ,
     }
-    protected = cbor2.dumps(header)
+    protected = cbor.encode(header)
     payload = json.dumps(
         claims, ensure_ascii=False, allow_nan=False, separators=(",", ":")
     ).encode()
     signature = key.sign(_to_be_signed(protected, payload))
-    return cbor2.dumps(cbor2.CBORTag(_TAG, [protected, {}, payload, signature]))
+    return cbor.encode(cbor2.CBORTag(_TAG, [protected, {}, payload, signature]))
 
 
 def read(octets: bytes, typ: str | Collection[str]) -> Sign1:
@@ -143,7 +144,7 @@ def from_base64(text: str) -> bytes:
 
 
 def _parts(octets: bytes) -> tuple[bytes, Mapping[Any, Any], bytes, bytes]:
-    found = _decode(octets)
+    found = cbor.decode(octets)
     if isinstance(found, cbor2.CBORTag) and found.tag == _TAG:
         found = found.value
     match list(found) if isinstance(found, list | tuple) else None:
@@ -159,25 +160,10 @@ def _parts(octets: bytes) -> tuple[bytes, Mapping[Any, Any], bytes, bytes]:
 def _map(protected: bytes) -> Mapping[Any, Any]:
     if len(protected) > _LONGEST_HEADER:
         raise SecuringError(f"a COSE header of more than {_LONGEST_HEADER} octets")
-    header = _decode(protected)
+    header = cbor.decode(protected)
     if not isinstance(header, Mapping) or not set(header) <= _MEMBERS:
         raise SecuringError(f"a COSE header with members outside {sorted(_MEMBERS)}")
     return header
-
-
-def _decode(octets: bytes) -> Any:
-    try:
-        found = cbor2.loads(
-            octets, max_depth=4, allow_indefinite=False, allow_duplicate_keys=False
-        )
-        # Octets after the end, or numbers longer than need be, would be a second
-        # spelling of the same.
-        size = len(cbor2.dumps(found))
-    except (cbor2.CBORError, ValueError, TypeError) as error:
-        raise SecuringError(f"not CBOR: {str(error)[:80]}") from error
-    if size != len(octets):
-        raise SecuringError("CBOR with octets that are not needed")
-    return found
 
 
 def _kid(value: Any) -> str:
@@ -191,4 +177,4 @@ def _kid(value: Any) -> str:
 
 def _to_be_signed(protected: bytes, payload: bytes) -> bytes:
     """Return the `Sig_structure` of RFC 9052, section "Signing and Verification"."""
-    return cbor2.dumps(["Signature1", protected, b"", payload])
+    return cbor.encode(["Signature1", protected, b"", payload])
