@@ -18,8 +18,9 @@ from protocol.identity.keys import VerificationKey
 from protocol.identity.multibase import as_base64url
 from protocol.linked_data.jcs import canonical
 from protocol.linked_data.terms import Vocabulary
-from protocol.securing import data_integrity
+from protocol.securing import data_integrity, selective
 from protocol.securing.data_integrity import GRAPH_SUITES, MAXIMUM_PROOFS, SUITES
+from protocol.securing.sd_values import UnimplementedFeatureError
 
 PURPOSE: Relationship = "assertionMethod"
 LINKED_DATA_SUITES = frozenset(
@@ -128,7 +129,9 @@ def _named(
     url: DidUrl | None,
 ) -> StatedProof:
     if name in SUITES:
-        return _readable(document, stated, url)
+        return _readable(name, document, stated, url)
+    if name in selective.SUITES:
+        return _derived(name, document, stated, url)
     if "previousProof" in stated:
         return StatedProof(f"{name} in a proof chain", url, unsupported=True)
     if name in LINKED_DATA_SUITES:
@@ -137,14 +140,17 @@ def _named(
 
 
 def _readable(
-    document: Mapping[str, Any], stated: Mapping[str, Any], url: DidUrl | None
+    name: str,
+    document: Mapping[str, Any],
+    stated: Mapping[str, Any],
+    url: DidUrl | None,
 ) -> StatedProof:
     """Read a proof with one of this node's own cryptosuites."""
     try:
         read = data_integrity.read(stated)
         signed = data_integrity.what_is_signed(document, stated)
     except SecuringError as error:
-        return StatedProof(str(stated["cryptosuite"]), url, fault=str(error))
+        return StatedProof(name, url, fault=str(error))
     is_by = cache(partial(data_integrity.is_by, read, signed))
     return StatedProof(
         read.cryptosuite,
@@ -153,6 +159,33 @@ def _readable(
         _aware(read.expires),
         verify=is_by,
         verify_graph=is_by if read.cryptosuite in GRAPH_SUITES else None,
+        challenge=text_of(stated.get("challenge")),
+        domain=texts_of(stated.get("domain")),
+    )
+
+
+def _derived(
+    name: str,
+    document: Mapping[str, Any],
+    stated: Mapping[str, Any],
+    url: DidUrl | None,
+) -> StatedProof:
+    """Read a proof over the part of a document that its holder chose to show."""
+    try:
+        read = selective.read(stated)
+    except UnimplementedFeatureError as error:
+        return StatedProof(f"{name} with {error.feature}", url, unsupported=True)
+    except SecuringError as error:
+        return StatedProof(name, url, fault=str(error))
+    unsecured = {
+        member: value for member, value in document.items() if member != "proof"
+    }
+    return StatedProof(
+        name,
+        read.verification_method,
+        _aware(read.created),
+        _aware(read.expires),
+        verify_graph=cache(partial(selective.is_by, read, unsecured)),
         challenge=text_of(stated.get("challenge")),
         domain=texts_of(stated.get("domain")),
     )

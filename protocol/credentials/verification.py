@@ -30,7 +30,12 @@ from protocol.credentials.findings import (
 from protocol.credentials.model import Bound, SecuredDocument
 from protocol.credentials.proofs import StatedProof
 from protocol.credentials.signing_keys import ITS_OWN_KEY, PURPOSE, key_at_signing
-from protocol.errors import LinkedDataError, UnknownContextError, WorkLimitError
+from protocol.errors import (
+    LinkedDataError,
+    SecuringError,
+    UnknownContextError,
+    WorkLimitError,
+)
 from protocol.identity.dids import DidHistory, Relationship
 from protocol.identity.keys import VerificationKey
 from protocol.securing import key_binding
@@ -237,6 +242,8 @@ def _holds(
         return Result.UNKNOWN, f"the {proof.mechanism} proof was not judged: {error}"
     except LinkedDataError as error:
         return Result.INVALID, f"the {proof.mechanism} proof covers too little: {error}"
+    except SecuringError as error:
+        return Result.INVALID, f"the {proof.mechanism} proof does not hold: {error}"
     if holds:
         return Result.VALID, f"the {proof.mechanism} proof holds"
     return (

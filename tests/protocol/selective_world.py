@@ -99,6 +99,7 @@ def badge(issuer):
         "issuer": {"id": issuer, "type": ["Profile"], "name": "University A"},
         "validFrom": "2026-03-25T00:00:00Z",
         "credentialSubject": {
+            "id": "did:example:learner",
             "type": ["AchievementSubject"],
             "achievement": {
                 "id": "https://uni-a.example/badges/data-analysis",

@@ -146,8 +146,8 @@ def test_a_proof_that_cannot_hold_is_stated_with_its_fault(proof):
 
 
 def test_a_proof_of_another_mechanism_is_named():
-    (proof,) = proofs(GOOD | {"cryptosuite": "ecdsa-sd-2023"})
-    assert (proof.mechanism, proof.unsupported) == ("ecdsa-sd-2023", True)
+    (proof,) = proofs(GOOD | {"cryptosuite": "ecdsa-xi-2023"})
+    assert (proof.mechanism, proof.unsupported) == ("ecdsa-xi-2023", True)
     (proof,) = proofs(
         {"type": "BbsBlsSignature2020", "proofPurpose": "assertionMethod"}
     )
