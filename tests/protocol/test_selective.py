@@ -335,7 +335,7 @@ def swapped(labels):
     ],
 )
 def test_the_parts_of_a_derived_proof_fit_each_other(suite, member, change):
-    part = shown(suite, "/credentialSubject/result/0")
+    part = shown(suite, "/credentialSubject/result/0", "/credentialSubject/result/1")
     if member == "labels" and suite == ECDSA_SD:
         plain = change
 
