@@ -69,6 +69,8 @@ class Worker:
     registry: Registry
     sender: Sender
     actor: Actor
+    _outgoing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there may be something to send."""
     _rechecked: dict[Peer, datetime] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _circuits: dict[str, Circuit] = field(default_factory=dict)
@@ -82,10 +84,11 @@ class Worker:
 
     async def start(self) -> None:
         """Begin."""
+        self._outgoing = self.store.watch(messages.QUEUED)
         for loop in (
-            self._forever(self._act_on_inbox, wakes=True),
-            self._forever(self._deliver, wakes=True),
-            self._forever(self._keep_house, wakes=False),
+            self._forever(self._act_on_inbox, self.store.watch(messages.RECEIVED)),
+            self._forever(self._deliver, self._outgoing),
+            self._forever(self._keep_house),
         ):
             task = asyncio.create_task(loop)
             self._tasks.add(task)
@@ -100,10 +103,11 @@ class Worker:
                 await task
 
     async def _forever(
-        self, work: Callable[[], Awaitable[bool]], *, wakes: bool
+        self, work: Callable[[], Awaitable[bool]], news: asyncio.Event | None = None
     ) -> None:
         while True:
-            seen = self.store.commits
+            if news:
+                news.clear()
             try:
                 busy = await work()
             except asyncio.CancelledError:
@@ -116,10 +120,7 @@ class Worker:
                 continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(IDLE_SECONDS):
-                    if wakes:
-                        await self.store.committed_after(seen)
-                    else:
-                        await asyncio.sleep(IDLE_SECONDS * 5)
+                    await (news.wait() if news else asyncio.sleep(IDLE_SECONDS))
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
@@ -242,7 +243,7 @@ class Worker:
             if (
                 row.id in flying
                 or row.id in self._attempted
-                or len(flying) >= row.max_in_flight
+                or len(flying) >= _at_once(row)
                 or circuit.is_open(at)
             ):
                 continue
@@ -262,7 +263,11 @@ class Worker:
             _logger.exception("an attempt failed here", extra={"id": row.id})
             await asyncio.sleep(PAUSES[-1])
         finally:
-            self._in_flight[row.peer].discard(row.id)
+            flying = self._in_flight[row.peer]
+            if len(flying) >= _at_once(row):
+                # There may be more than could be on the way at once.
+                self._outgoing.set()
+            flying.discard(row.id)
             self._attempted.add(row.id)
 
     async def _outcome(self, row: messages.Outgoing) -> Outcome | None:
@@ -346,6 +351,11 @@ class Worker:
                 self._rechecked[state] = at
                 await self._recheck_peers(state)
         return False
+
+
+def _at_once(row: messages.Outgoing) -> int:
+    """Return how many messages to the peer may be on the way."""
+    return min(row.max_in_flight, peering.MAX_IN_FLIGHT)
 
 
 def _done(

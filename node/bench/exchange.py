@@ -28,6 +28,7 @@ from node.demo.world import World, create
 from node.handle import opened_at
 from node.services import requesting
 from node.store import figures as figure_store
+from node.store import messages
 
 TARGET_RATE = 60.0
 TARGET_P95 = 0.150
@@ -193,8 +194,9 @@ class _Watch:
 
     async def run(self) -> None:
         """Complete what the store says is complete, until cancelled."""
+        settled = self._node.store.watch(messages.SETTLED)
         while True:
-            seen = self._node.store.commits
+            settled.clear()
             if self._waiting:
                 found = await self._node.store.read(
                     figure_store.threads_sent,
@@ -203,7 +205,7 @@ class _Watch:
                 )
                 for thread in found:
                     self._waiting.pop(thread).set_result(None)
-            await self._node.store.committed_after(seen)
+            await settled.wait()
 
 
 async def _spent(world: World, source: int) -> dict[str, float]:

@@ -101,12 +101,13 @@ class Store:
         """How many transactions this process has committed."""
         return self._writer.commits
 
-    async def committed_after(self, seen: int) -> None:
-        """Wait until `commits` is greater than `seen`.
+    def watch(self, what: str) -> asyncio.Event:
+        """Return an event that is set after each commit that touched `what`.
 
-        What another process writes to the same file is not noticed here.
+        Store functions say what they touch. What another process writes to the same
+        file is not noticed here.
         """
-        await self._writer.committed_after(seen)
+        return self._writer.watch(what)
 
     async def close(self) -> None:
         """Finish queued jobs, then close every connection."""

@@ -23,6 +23,8 @@ BUSY_SECONDS = 10
 """How long a transaction waits for another process before it gives up."""
 OPENED = "learners' boxes"
 """Where a connection keeps what one transaction, or one job in it, has unlocked."""
+TOUCHED = "touched"
+"""Where a connection keeps what the present transaction will be news of."""
 CACHED_STATEMENTS = 512
 """Prepared statements kept per connection; more than this node has."""
 
@@ -54,6 +56,11 @@ def _authorize(action: int, *_: str | None) -> int:
     if action in _ALLOWED:
         return sqlite3.SQLITE_OK
     return sqlite3.SQLITE_DENY
+
+
+def touch(connection: Connection, what: str) -> None:
+    """Say that, once committed, this is news for those who watch `what`."""
+    connection.info.setdefault(TOUCHED, set()).add(what)
 
 
 def connect(path: Path, *, writes: bool) -> sqlite3.Connection:

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from node.store import learners
+from node.store.line import touch
 from node.store.rows import Row, columns, many, one
 from node.store.sealed import Vault
 from node.store.tables import inbox, outbox
@@ -28,6 +29,10 @@ from node.store.tables import peer as _peer
 from node.store.tables import release as _release
 from protocol.errors import IdReuseError, ReplayError
 from protocol.identity.dids import Did
+
+RECEIVED = "a message was received"
+QUEUED = "a message was queued"
+SETTLED = "a message was sent, or given up"
 
 
 class Taken(NamedTuple):
@@ -179,6 +184,7 @@ def take(
             "state": "pending",
         },
     )
+    touch(connection, RECEIVED)
     return Taken(duplicate=False, last=last)
 
 
@@ -282,6 +288,7 @@ def queue(
             "state": "queued",
         },
     )
+    touch(connection, QUEUED)
 
 
 def last_own_id(connection: Connection) -> str | None:
@@ -399,6 +406,7 @@ def prune(connection: Connection, *, nonces_before: datetime, at: datetime) -> N
 
 def _settle(connection: Connection, id: str, **values: object) -> None:
     connection.execute(_SETTLE, {"of_id": id, **values})
+    touch(connection, SETTLED)
 
 
 def _received(row: Row, vault: Vault) -> Incoming:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from node.store.line import OPENED, Line
+from node.store.line import OPENED, TOUCHED, Line
 
 LARGEST_BATCH = 64
 """Jobs per transaction: past this one fsync is a small part of the cost of each."""
@@ -50,7 +50,7 @@ class Writer:
         self._open = True
         self.commits = 0
         """Transactions committed so far."""
-        self._news = asyncio.Condition()
+        self._watched: dict[str, list[asyncio.Event]] = {}
         self._task = asyncio.create_task(self._run(), name="store writer")
 
     async def write(self, work: Callable[[Connection], Any]) -> Any:
@@ -66,10 +66,11 @@ class Writer:
         self._jobs.put_nowait(job)
         return await job.future
 
-    async def committed_after(self, seen: int) -> None:
-        """Wait until `commits` is greater than `seen`."""
-        async with self._news:
-            await self._news.wait_for(lambda: self.commits > seen)
+    def watch(self, what: str) -> asyncio.Event:
+        """Return an event that is set after each commit that touched `what`."""
+        news = asyncio.Event()
+        self._watched.setdefault(what, []).append(news)
+        return news
 
     async def close(self) -> None:
         """Do what is queued, then stop."""
@@ -100,22 +101,26 @@ class Writer:
 
     async def _commit(self, jobs: Sequence[Job]) -> None:
         try:
-            outcomes = await self._line.run(_batch, [job.work for job in jobs])
+            outcomes, touched = await self._line.run(_batch, [j.work for j in jobs])
         except Exception as error:  # noqa: BLE001 - every job must be answered
             outcomes = [Failed(error)] * len(jobs)
         else:
-            async with self._news:
-                self.commits += 1
-                self._news.notify_all()
+            self.commits += 1
+            for news in (
+                one for what in touched for one in self._watched.get(what, ())
+            ):
+                news.set()
         for job, outcome in zip(jobs, outcomes, strict=True):
             _answer(job.future, outcome)
 
 
 def _batch(
     connection: Connection, works: Sequence[Callable[[Connection], Any]]
-) -> list[Any]:
+) -> tuple[list[Any], set[str]]:
+    """Run jobs one after the other; return what came of each, and what they touched."""
     # Past SQLAlchemy: three statements a job that return nothing.
     raw: Any = connection.connection.driver_connection
+    connection.info.pop(TOUCHED, None)
     outcomes: list[Any] = []
     for work in works:
         raw.execute("SAVEPOINT job")
@@ -127,7 +132,7 @@ def _batch(
             raw.execute("ROLLBACK TO job")
             outcomes.append(Failed(error))
         raw.execute("RELEASE job")
-    return outcomes
+    return outcomes, connection.info.pop(TOUCHED, set())
 
 
 def _answer(future: asyncio.Future[Any], outcome: Any) -> None:

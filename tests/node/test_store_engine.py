@@ -16,7 +16,7 @@ from store_clock import WITH_TEST_CLOCK, run_clock
 
 from node.store import engine, gate, meta, migrate
 from node.store.engine import StoreError, open_store, path_of
-from node.store.line import Line
+from node.store.line import Line, touch
 from node.store.writer import LARGEST_BATCH, StoreClosedError
 
 
@@ -264,16 +264,18 @@ async def test_a_job_nobody_waits_for_is_not_begun(store):
     assert await store.read(meta.get, key="second") is None
 
 
-async def test_committed_after_wakes_when_something_was_written(store):
-    seen = store.commits
-    waiting = asyncio.ensure_future(store.committed_after(seen))
-    await asyncio.sleep(0)
+async def test_who_watches_something_wakes_when_it_was_touched(store):
+    news = store.watch("letters")
 
-    assert not waiting.done()
     await store.write(meta.put, key="k", value="v")
-    await waiting
-    assert store.commits > seen
-    await store.committed_after(seen)
+    assert not news.is_set()
+    with pytest.raises(ZeroDivisionError):
+        await store.write(lambda _: 1 / 0)
+    await store.write(lambda connection: touch(connection, "parcels"))
+    assert not news.is_set()
+
+    await store.write(lambda connection: touch(connection, "letters"))
+    assert news.is_set()
 
 
 async def test_closing_finishes_what_is_queued(url):
