@@ -5,8 +5,10 @@ one parser and another to the next, so `parse_strict` refuses it, together with 
 that no double can hold, octets that are not UTF-8, and nesting that would exhaust a
 parser. Limits: LRX 1.0, section "Message envelope".
 
-The canonical form comes from `rfc8785`, which refuses integers beyond 2^53 instead of
-rounding them. Sizes are for the caller to bound: nothing here reads in parts.
+The canonical form comes from `orjson` wherever that writes what RFC 8785 demands, which
+is nearly always, and else from `rfc8785`, which takes sixty times as long. Integers
+beyond 2^53 are refused instead of rounded. Sizes are for the caller to bound:
+nothing here reads in parts.
 """
 
 import json
@@ -15,6 +17,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import rfc8785
 
 from protocol.errors import MalformedValueError
@@ -29,6 +32,20 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 """The only way a lone surrogate can enter a text that is UTF-8."""
 
 
+_DOUBTFUL = re.compile(
+    rb"[:,\[]-?(?:\d{16}|\d+\.0[,\]}]|0\.000|\d[\d.]*e)",
+)
+"""Numbers that `orjson` writes otherwise than RFC 8785, or that are too large for it;
+a text may look like one, which only costs time."""
+_SUPPLEMENTARY = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
+"""How characters begin that are sorted otherwise in UTF-16 than in UTF-8."""
+_OPTIONS = (
+    orjson.OPT_SORT_KEYS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+)
+
+
 def canonical(value: Any) -> bytes:
     """Return the canonical form of a JSON value.
 
@@ -37,11 +54,52 @@ def canonical(value: Any) -> bytes:
             nesting beyond what can be walked, or something that is not JSON.
     """
     try:
+        if isinstance(value, (dict, list)):
+            found = _fast(value) or _fast(_with_integers(value))
+            if found is not None:
+                return found
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise MalformedValueError("no canonical JSON form") from error
     except RecursionError as error:
         raise MalformedValueError("no canonical JSON form: too deep") from error
+
+
+def _fast(value: Any) -> bytes | None:
+    """Return the canonical form if `orjson` is known to write it."""
+    try:
+        octets = orjson.dumps(value, option=_OPTIONS)
+    except TypeError:
+        # Not JSON, or beyond what it knows: the strict way says which.
+        return None
+    if _DOUBTFUL.search(octets):
+        return None
+    if b"null" in octets and _has_no_number(value):
+        return None
+    if not octets.isascii() and any(one in octets for one in _SUPPLEMENTARY):
+        return None
+    return octets
+
+
+def _has_no_number(value: Any) -> bool:
+    """Tell whether there is a NaN or an infinity, which `orjson` writes as `null`."""
+    return any(
+        isinstance(inner, float) and not math.isfinite(inner)
+        for level in _levels(value)
+        for outer in level
+        for inner in (outer.values() if isinstance(outer, dict) else outer)
+    )
+
+
+def _with_integers(value: Any) -> Any:
+    """Write 5.0 as 5, which JSON does not tell apart."""
+    if isinstance(value, dict):
+        return {name: _with_integers(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_integers(inner) for inner in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
 
 
 def parse_strict(
@@ -98,10 +156,13 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _number(digits: str) -> float:
+def _number(digits: str) -> float | int:
     number = float(digits)
     if not math.isfinite(number):
         raise MalformedValueError("a JSON number that is not finite")
+    # JSON knows no difference between 5.0 and 5, and RFC 8785 writes both as 5.
+    if number.is_integer() and abs(number) <= LARGEST_INTEGER:
+        return int(number)
     return number
 
 

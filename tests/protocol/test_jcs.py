@@ -2,7 +2,8 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import MalformedValueError
@@ -37,6 +38,36 @@ def test_blanks_and_escapes_do_not_change_the_canonical_form(value):
     loose = json.dumps(value, indent=3, ensure_ascii=True).encode()
 
     assert canonical(parse_strict(loose)) == canonical(value)
+
+
+hard_numbers = st.sampled_from(
+    [0.0, -0.0, 5.0, 1e-7, 1e-6, 1.5e-5, 0.0001, 0.00012345, 1e15, 1e16, 1.5e20, 1e21]
+)
+
+
+@settings(max_examples=150)
+@given(
+    st.recursive(
+        hard_numbers | st.floats(allow_nan=False, allow_infinity=False) | values,
+        lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
+    )
+)
+def test_the_fast_way_writes_what_the_strict_way_does(value):
+    assert canonical(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53), 2**63, 2**64, 10**30])
+def test_no_integer_beyond_2_53_gets_through_the_fast_way(number):
+    for value in ([number], {"a": number}, {"a": [1, number]}):
+        with pytest.raises(MalformedValueError):
+            canonical(value)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_not_written_as_null(number):
+    for value in ([number], {"a": [None, {"b": number}]}):
+        with pytest.raises(MalformedValueError):
+            canonical(value)
 
 
 def test_the_example_of_the_specification():
