@@ -13,7 +13,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from protocol.errors import WorkLimitError
 
@@ -26,6 +26,10 @@ _HASHES: Mapping[str, Callable[[bytes], Any]] = {
     "sha256": hashlib.sha256,
     "sha384": hashlib.sha384,
 }
+
+
+Statement: TypeAlias = tuple[str, str, str, str]
+"""A `Quad` without names for its terms: there are hundreds in a document."""
 
 
 class Quad(NamedTuple):
@@ -53,7 +57,7 @@ class Canonical(NamedTuple):
 
 
 def canonicalize(
-    quads: Iterable[Quad], *, algorithm: str = "sha256", budget: int | None = None
+    quads: Iterable[Statement], *, algorithm: str = "sha256", budget: int | None = None
 ) -> Canonical:
     """Return the canonical form of a dataset; `algorithm` names the hash function.
 
@@ -78,10 +82,13 @@ def canonicalize(
     return Canonical(tuple(sorted(line(quad, labels) for quad in distinct)), labels)
 
 
-def line(quad: Quad, labels: Mapping[str, str]) -> str:
+def line(quad: Statement, labels: Mapping[str, str]) -> str:
     """Return a statement as a line of N-Quads, its blank nodes named by `labels`."""
     subject, predicate, object_, graph = quad
-    subject, object_ = labels.get(subject, subject), labels.get(object_, object_)
+    if subject[0] == "_":
+        subject = labels[subject]
+    if object_[0] == "_":
+        object_ = labels[object_]
     if graph:
         return f"{subject} {predicate} {object_} {labels.get(graph, graph)} .\n"
     return f"{subject} {predicate} {object_} .\n"
@@ -110,7 +117,7 @@ class _Work:
 
     hash: Callable[[bytes], Any]
     budget: int
-    mentions: defaultdict[str, list[Quad]] = field(
+    mentions: defaultdict[str, list[Statement]] = field(
         default_factory=lambda: defaultdict(list)
     )
     first: dict[str, str] = field(default_factory=dict)
@@ -170,21 +177,17 @@ class _Work:
     def _related(self, node: str, issuer: _Issuer) -> Mapping[str, list[str]]:
         """Return the neighbours of a node by how they look from it."""
         found: defaultdict[str, list[str]] = defaultdict(list)
-        for quad in self.mentions[node]:
+        for subject, predicate, object_, graph in self.mentions[node]:
             self._spend()
-            for place, other in (
-                ("s", quad.subject),
-                ("o", quad.object),
-                ("g", quad.graph),
-            ):
+            for place, other in (("s", subject), ("o", object_), ("g", graph)):
                 if other and other[0] == "_" and other != node:
                     named = (
                         self.canonical.issued.get(other)
                         or issuer.issued.get(other)
                         or self.first[other]
                     )
-                    predicate = "" if place == "g" else quad.predicate
-                    found[self._digest(place + predicate + named)].append(other)
+                    by = "" if place == "g" else predicate
+                    found[self._digest(place + by + named)].append(other)
         return found
 
     def _best_path(self, related: list[str], issuer: _Issuer) -> tuple[str, _Issuer]:

@@ -21,9 +21,9 @@ _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 
 def literal(text: str) -> str:
     """Return a text in quotation marks, with no datatype or language yet."""
-    if _ESCAPED.search(text):
-        text = _ESCAPED.sub(_escape, text)
-    return f'"{text}"'
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return f'"{_ESCAPED.sub(_escape, text)}"'
 
 
 def is_iri(text: str) -> bool:

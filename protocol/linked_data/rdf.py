@@ -1,10 +1,11 @@
 """A document as the graph it states: quads, and their canonical form."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from protocol.errors import LinkedDataError
 from protocol.linked_data import general, walk
-from protocol.linked_data.canonical import Canonical, Quad, canonicalize
+from protocol.linked_data.canonical import Canonical, Statement, canonicalize
 from protocol.linked_data.contexts import check_order
 from protocol.linked_data.named import Namer
 from protocol.linked_data.terms import OutsideSubsetError, Vocabulary
@@ -12,7 +13,7 @@ from protocol.linked_data.terms import OutsideSubsetError, Vocabulary
 
 def quads_of(
     document: Mapping[str, Any], vocabulary: Vocabulary, namer: Namer | None = None
-) -> list[Quad]:
+) -> Sequence[Statement]:
     """Return the statements a document makes, and refuse whatever they would lose.
 
     With `namer` the blank node of a JSON object has the name it gives that object; see
@@ -23,10 +24,14 @@ def quads_of(
         LinkedDataError: it is not JSON-LD, or says what its graph would not.
     """
     check_order(document.get("@context"))
+    quads: Sequence[Statement]
     try:
-        return walk.quads_of(document, vocabulary, namer)
+        quads = walk.quads_of(document, vocabulary, namer)
     except OutsideSubsetError:
-        return general.quads_of(document, vocabulary.contexts, namer)
+        quads = general.quads_of(document, vocabulary.contexts, namer)
+    if not quads:
+        raise LinkedDataError("a document that states nothing a proof could cover")
+    return quads
 
 
 def canonical_form(

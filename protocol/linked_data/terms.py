@@ -14,11 +14,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from protocol.errors import LinkedDataError
 from protocol.linked_data.contexts import Contexts
-from protocol.linked_data.nquads import is_iri
+from protocol.linked_data.nquads import is_iri, is_language
 
 KEYWORDS = frozenset(
     f"@{name}"
@@ -38,6 +38,10 @@ _NO_ALIAS = frozenset({"@context", "@graph"})
 _GEN_DELIMS = tuple(":/?#[]@")
 _KEPT = 512
 """Compiled contexts that are kept; a document may bring its own."""
+
+
+_XSD = "http://www.w3.org/2001/XMLSchema#"
+_STRING, DOUBLE = _XSD + "string", _XSD + "double"
 
 
 class OutsideSubsetError(Exception):
@@ -81,11 +85,15 @@ class ActiveContext:
     language: str | None = None
     previous: "ActiveContext | None" = None
     """The context to go back to where a node begins that brings no type with it."""
-    by_types: dict[tuple[str, ...], "ActiveContext"] = field(default_factory=dict)
+    by_types: dict[tuple[str, ...], "tuple[ActiveContext, tuple[str, ...]]"] = field(
+        default_factory=dict
+    )
+    """Types already looked up: the context inside such a node, and their IRIs."""
     by_term: dict[Term, "ActiveContext"] = field(default_factory=dict)
-    members: dict[str, str | tuple[str, Term]] = field(default_factory=dict)
-    """Member names already looked up: a keyword, or the predicate and the term."""
+    members: dict[str, "str | Meaning"] = field(default_factory=dict)
+    """Member names already looked up."""
     _aliases: dict[str, str] = field(default_factory=dict)
+    _value_names: frozenset[str] = frozenset()
 
     def copy(self) -> "ActiveContext":
         """Return a context that says the same and remembers nothing yet."""
@@ -103,8 +111,17 @@ class ActiveContext:
             }
         return self._aliases
 
-    def member(self, name: str) -> str | tuple[str, Term]:
-        """Return the keyword a member name stands for, or its predicate and term.
+    @property
+    def value_names(self) -> frozenset[str]:
+        """The names of `@value` alone."""
+        if not self._value_names:
+            self._value_names = frozenset(
+                name for name, keyword in self.aliases.items() if keyword == "@value"
+            )
+        return self._value_names
+
+    def member(self, name: str) -> "str | Meaning":
+        """Return the keyword a member name stands for, or what it means.
 
         Raises:
             LinkedDataError: it means nothing.
@@ -119,10 +136,23 @@ class ActiveContext:
             raise LinkedDataError(f"the term {name} is not defined by @context")
         if term.beyond:
             raise OutsideSubsetError(name)
-        found = iri if iri in KEYWORDS else (f"<{iri}>", term)
+        found = iri if iri in KEYWORDS else (f"<{iri}>", term, self._suffix(term))
         if name in self.terms:
             self.members[name] = found
         return found
+
+    def _suffix(self, term: Term) -> str | None:
+        """Return what follows a text in its literal; None if it is no plain literal."""
+        if term.has_scope or term.container - {"@set"}:
+            return None
+        if term.type is None or term.type == "@none":
+            language = term.language if term.has_language else self.language
+            if language is None:
+                return ""
+            return f"@{language}" if is_language(language) else None
+        if term.type[0] == "@" or term.type == DOUBLE:
+            return None
+        return "" if term.type == _STRING else f"^^<{term.type}>"
 
     def expand(self, value: str, *, vocab: bool) -> str | None:
         """Return the IRI a text stands for, perhaps still relative; None for nothing.
@@ -154,6 +184,10 @@ class ActiveContext:
 
 _PLAIN = Term(None)
 
+Meaning: TypeAlias = tuple[str, Term, str | None]
+"""A predicate as N-Quads writes it, the term, and what follows a text that is its
+value, if that is all there is to it: a language tag, a datatype or nothing."""
+
 
 @dataclass(slots=True, eq=False)
 class Vocabulary:
@@ -182,15 +216,24 @@ class Vocabulary:
         self._local[key] = active, made
         return made
 
-    def typed(self, active: ActiveContext, types: tuple[str, ...]) -> ActiveContext:
-        """Return the context inside a node of these types, which are sorted."""
+    def typed(
+        self, active: ActiveContext, types: tuple[str, ...]
+    ) -> tuple[ActiveContext, tuple[str, ...]]:
+        """Return the context inside a node of these types, and their IRIs.
+
+        Raises:
+            LinkedDataError: a type that means nothing.
+            OutsideSubsetError: one that is no IRI.
+        """
         found = active.by_types.get(types)
         if found is None:
-            found = active
-            for name in types:
+            iris = tuple(_type_iri(active, one) for one in types)
+            inside = active
+            for name in sorted(types):
                 term = active.terms.get(name)
                 if term is not None and term.has_scope:
-                    found = self._processed(found, term.scoped, propagate=False)
+                    inside = self._processed(inside, term.scoped, propagate=False)
+            found = inside, iris
             if len(active.by_types) < _KEPT:
                 active.by_types[types] = found
         return found
@@ -365,6 +408,19 @@ class _Definitions:
         if prefix in self.local and not suffix.startswith("//") and prefix != "_":
             self._define(prefix)
         return self.result.expand(value, vocab=True)
+
+
+def _type_iri(active: ActiveContext, stated: Any) -> str:
+    if not isinstance(stated, str):
+        raise LinkedDataError("a type that is not a text")
+    iri = active.expand(stated, vocab=True)
+    if iri == "@json" or (iri and iri.startswith("_:")):
+        raise OutsideSubsetError("a type of its own kind")
+    if iri is None or not is_iri(iri):
+        raise LinkedDataError(
+            f"the type {stated!r} is not an absolute IRI, nor a defined term"
+        )
+    return f"<{iri}>"
 
 
 def _is_prefix(name: str, iri: str, stated: Any) -> bool:

@@ -11,17 +11,19 @@ A member without a meaning and an IRI that is not absolute raise `LinkedDataErro
 neither would be in the graph, so no proof would cover them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from protocol.errors import LinkedDataError, MalformedValueError
-from protocol.linked_data.canonical import Quad
+from protocol.linked_data.canonical import Statement
 from protocol.linked_data.jcs import canonical
 from protocol.linked_data.named import Namer
 from protocol.linked_data.nquads import double, is_iri, is_language, literal
 from protocol.linked_data.terms import (
+    DOUBLE,
     ActiveContext,
+    Meaning,
     OutsideSubsetError,
     Term,
     Vocabulary,
@@ -31,14 +33,14 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XSD = "http://www.w3.org/2001/XMLSchema#"
 _TYPE, _FIRST, _REST, _NIL = (f"<{_RDF}{n}>" for n in ("type", "first", "rest", "nil"))
 _JSON = f"^^<{_RDF}JSON>"
-_STRING, _DOUBLE = _XSD + "string", _XSD + "double"
+_STRING = _XSD + "string"
 _LARGEST = 10**21
 """From here on a number is a double, even without a fraction."""
 
 
 def quads_of(
     document: Mapping[str, Any], vocabulary: Vocabulary, namer: Namer | None = None
-) -> list[Quad]:
+) -> list[Statement]:
     """Return the statements a document makes.
 
     With `namer` the blank node of a JSON object has the name it gives that object; see
@@ -62,7 +64,7 @@ class _Walk:
 
     vocabulary: Vocabulary
     namer: Namer | None = None
-    quads: list[Quad] = field(default_factory=list)
+    quads: list[Statement] = field(default_factory=list)
     nodes: int = 0
     named: dict[str, str] = field(default_factory=dict)
     """Blank nodes the document names, to our names for them."""
@@ -91,7 +93,7 @@ class _Walk:
         graph: str,
     ) -> str:
         """State a node object, and return the node; for a value object its literal."""
-        if active.previous is not None and not _stays(value, active.aliases):
+        if active.previous is not None and not _stays(value, active):
             active = active.previous
         if term is not None and term.has_scope:
             active = self.vocabulary.scoped(active, term)
@@ -104,43 +106,62 @@ class _Walk:
             raise OutsideSubsetError("an id or a type twice")
         if "@value" in known:
             return self._value(value, active)
-        types = _listed(known["@type"]) if "@type" in known else ()
-        inside = self._typed(active, types) if types else active
-        node = self._id(known["@id"], inside) if "@id" in known else self.blank(value)
+        types: tuple[str, ...] = ()
+        if "@type" in known:
+            active, types = self._typed(active, known["@type"])
+        node = self._id(known["@id"], active) if "@id" in known else self.blank(value)
         for one in types:
-            type_ = self._type(one, active)
-            self.quads.append(Quad(node, _TYPE, type_, graph))
-        for name, inner in value.items():
-            meaning = inside.members.get(name) or inside.member(name)
-            if type(meaning) is tuple:
-                self._property(value, node, meaning, name, inner, inside, graph)
-            elif meaning not in known and meaning != "@context":
-                raise OutsideSubsetError(meaning)
+            self.quads.append((node, _TYPE, one, graph))
+        self._members(node, value, known, active, graph)
         return node
 
-    def _typed(self, active: ActiveContext, types: Sequence[Any]) -> ActiveContext:
-        if not all(type(one) is str for one in types):
-            raise LinkedDataError("a type that is not a text")
-        key = (types[0],) if len(types) == 1 else tuple(sorted(types))
-        return active.by_types.get(key) or self.vocabulary.typed(active, key)
+    def _typed(
+        self, active: ActiveContext, stated: Any
+    ) -> tuple[ActiveContext, tuple[str, ...]]:
+        types = tuple(_listed(stated))
+        try:
+            found = active.by_types.get(types)
+        except TypeError:
+            raise LinkedDataError("a type that is not a text") from None
+        return found or self.vocabulary.typed(active, types)
+
+    def _members(
+        self,
+        node: str,
+        value: Mapping[str, Any],
+        known: Mapping[str, Any],
+        active: ActiveContext,
+        graph: str,
+    ) -> None:
+        """State all members of a node but its id and its types."""
+        for name, inner in value.items():
+            meaning = active.members.get(name) or active.member(name)
+            if type(meaning) is not tuple:
+                if meaning not in known and meaning != "@context":
+                    raise OutsideSubsetError(meaning)
+            elif meaning[2] is not None and type(inner) is str:
+                object_ = literal(inner) + meaning[2]
+                self.quads.append((node, meaning[0], object_, graph))
+            else:
+                self._property(value, node, meaning, name, inner, active, graph)
 
     def _property(
         self,
         source: object,
         node: str,
-        meaning: tuple[str, Term],
+        meaning: Meaning,
         name: str,
         value: Any,
         active: ActiveContext,
         graph: str,
     ) -> None:
         """State all values of one member of a node."""
-        predicate, term = meaning
+        predicate, term, _ = meaning
         container = term.container
         if term.type == "@json":
             if container:
                 raise OutsideSubsetError("@json in a container")
-            self.quads.append(Quad(node, predicate, _json(value), graph))
+            self.quads.append((node, predicate, _json(value), graph))
             return
         values = _listed(value)
         if "@list" in container:
@@ -153,7 +174,7 @@ class _Walk:
                 if one is not None
             ]
             object_ = self._chain(found, source, predicate, graph)
-            self.quads.append(Quad(node, predicate, object_, graph))
+            self.quads.append((node, predicate, object_, graph))
             return
         if "@graph" in container:
             self.branch(source, predicate)
@@ -165,7 +186,7 @@ class _Walk:
                 object_ = self._graph(one, term, active, name_)
             else:
                 object_ = self._object(one, name, term, active, graph)
-            self.quads.append(Quad(node, predicate, object_, graph))
+            self.quads.append((node, predicate, object_, graph))
 
     def _object(
         self, value: Any, name: str, term: Term, active: ActiveContext, graph: str
@@ -197,8 +218,8 @@ class _Walk:
         rest = _NIL
         for place, object_ in reversed(list(enumerate(items))):
             node = self.blank(source, predicate[1:-1], 0, place)
-            self.quads.append(Quad(node, _FIRST, object_, graph))
-            self.quads.append(Quad(node, _REST, rest, graph))
+            self.quads.append((node, _FIRST, object_, graph))
+            self.quads.append((node, _REST, rest, graph))
             rest = node
         return rest
 
@@ -243,12 +264,6 @@ class _Walk:
             raise LinkedDataError("an id that is not a text")
         return self._resource(active.expand(value, vocab=False), value)
 
-    def _type(self, value: str, active: ActiveContext) -> str:
-        iri = active.expand(value, vocab=True)
-        if iri == "@json" or (iri and iri.startswith("_:")):
-            raise OutsideSubsetError("a type of its own kind")
-        return self._resource(iri, value)
-
     def _resource(self, iri: str | None, stated: str) -> str:
         if iri is not None:
             if is_iri(iri):
@@ -266,10 +281,11 @@ def _listed(value: Any) -> list[Any]:
     return value if type(value) is list else [value]
 
 
-def _stays(value: Mapping[str, Any], aliases: Mapping[str, str]) -> bool:
+def _stays(value: Mapping[str, Any], active: ActiveContext) -> bool:
     """Tell whether an object is no node with members, so that the context stays."""
-    meanings = {aliases.get(name) for name in value}
-    return "@value" in meanings or (meanings == {"@id"} and len(value) == 1)
+    if len(value) == 1 and active.aliases.get(next(iter(value))) == "@id":
+        return True
+    return not value.keys().isdisjoint(active.value_names)
 
 
 def _text(value: str, term: Term, active: ActiveContext) -> str:
@@ -286,7 +302,7 @@ def _tagged(value: Any, language: Any) -> str:
 
 
 def _typed(value: str, datatype: str) -> str:
-    if datatype == _DOUBLE:
+    if datatype == DOUBLE:
         raise OutsideSubsetError("a number in a text")
     return literal(value) if datatype == _STRING else f"{literal(value)}^^<{datatype}>"
 
@@ -296,11 +312,11 @@ def _native(value: Any, datatype: str | None) -> str:
     if value is True or value is False:
         return f'"{str(value).lower()}"^^<{datatype or _XSD + "boolean"}>'
     if type(value) is float and not value.is_integer():
-        return f'"{double(value)}"^^<{datatype or _DOUBLE}>'
+        return f'"{double(value)}"^^<{datatype or DOUBLE}>'
     if type(value) not in (int, float):
         raise LinkedDataError("a value that JSON does not have")
-    if datatype == _DOUBLE or abs(value) >= _LARGEST:
-        return f'"{double(value)}"^^<{datatype or _DOUBLE}>'
+    if datatype == DOUBLE or abs(value) >= _LARGEST:
+        return f'"{double(value)}"^^<{datatype or DOUBLE}>'
     return f'"{int(value)}"^^<{datatype or _XSD + "integer"}>'
 
 

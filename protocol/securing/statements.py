@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from protocol.errors import SecuringError
 from protocol.identity.multibase import as_base64url
-from protocol.linked_data.canonical import Quad, canonicalize, line
+from protocol.linked_data.canonical import Statement, canonicalize, line
 from protocol.linked_data.rdf import quads_of
 from protocol.linked_data.selection import Part, select
 from protocol.linked_data.terms import Vocabulary
@@ -136,14 +136,14 @@ class Statements:
         }
         return Shown(part.document, places, labels)
 
-    def _read(self, part: Part) -> list[Quad]:
+    def _read(self, part: Part) -> Sequence[Statement]:
         self._namer.origins = part.origins
         try:
             return quads_of(part.document, self._vocabulary, self._namer)
         finally:
             self._namer.origins = {}
 
-    def _places(self, quads: list[Quad]) -> set[int]:
+    def _places(self, quads: Iterable[Statement]) -> set[int]:
         known = {text: place for place, text in enumerate(self.lines)}
         try:
             return {known[line(quad, self._labels)] for quad in quads}
@@ -177,7 +177,7 @@ def relabelled(
     )
 
 
-def _lines(quads: Iterable[Quad], labels: Labels) -> list[str]:
+def _lines(quads: Iterable[Statement], labels: Labels) -> list[str]:
     return sorted({line(quad, labels) for quad in quads})
 
 
