@@ -4,7 +4,8 @@ For whoever tests this node against other software: the key is a verification me
 a file, the answer a JSON object `{"result", "data"}`. `success` on verifying means that
 the document was secured with that key and has the form of the data model, and nothing
 more: who the key belongs to, dates, status and the credentials inside a presentation
-are judged by `lrx verify`.
+are judged by `lrx verify`. With the feature `credential_selective` a base proof is made
+and a derived one verified; what comes between the two is in `node.cli.deriving`.
 
 Exit status 0 success, 1 failure, 3 a file that cannot be read or written.
 """
@@ -16,12 +17,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from node.cli import deriving
 from node.cli.common import Exit, complain
 from protocol import securing
 from protocol.credentials import form
 from protocol.credentials.enveloping import Content, open_envelope
 from protocol.credentials.proofs import StatedProof
 from protocol.errors import MalformedValueError, ProtocolError, SecuringError
+from protocol.identity.bbs_keys import SecretKey
 from protocol.identity.keys import LocalSigningKey, VerificationKey
 from protocol.linked_data.jcs import parse_strict
 from protocol.securing import cose, jose, sd_jwt_vcdm
@@ -36,26 +39,37 @@ _FEATURES = {
     "credential_jose": _Feature("vc", "jose"),
     "credential_sdjwt": _Feature("vc", "sd-jwt"),
     "credential_cose": _Feature("vc", "cose"),
+    "credential_selective": _Feature("vc", "data-integrity"),
     "presentation_jose": _Feature("vp", "jose"),
     "presentation_sdjwt": _Feature("vp", "sd-jwt"),
     "presentation_cose": _Feature("vp", "cose"),
 }
+_BLS = "z48"
+"""How a secret key of BLS12-381 begins as Multikey."""
 _SUFFIX = {"jose": "jwt", "sd-jwt": "sd-jwt", "cose": "cose"}
 
 
 def add_parser(parser: ArgumentParser) -> None:
     """Describe the arguments of `lrx credential`."""
-    parser.add_argument("act", choices=["issue", "verify"])
-    parser.add_argument("--input", type=Path, required=True)
-    parser.add_argument(
-        "--key", type=Path, required=True, help="a verification method as JSON"
-    )
-    parser.add_argument("--feature", choices=sorted(_FEATURES), required=True)
-    parser.add_argument(
-        "--sd", default="[]", help="JSON array of paths that can be withheld"
-    )
-    parser.add_argument("--output", type=Path, required=True)
-    parser.set_defaults(command=credential)
+    acts = parser.add_subparsers(dest="act", required=True)
+    for name in ("issue", "verify"):
+        act = acts.add_parser(name)
+        act.add_argument("--input", type=Path, required=True)
+        act.add_argument(
+            "--key", type=Path, required=True, help="a verification method as JSON"
+        )
+        act.add_argument("--feature", choices=sorted(_FEATURES), required=True)
+        act.add_argument(
+            "--sd", default="[]", help="JSON array of paths that can be withheld"
+        )
+        act.add_argument(
+            "--mandatory",
+            default="[]",
+            help="JSON array of JSON Pointers to what is always shown",
+        )
+        act.add_argument("--output", type=Path, required=True)
+        act.set_defaults(command=credential)
+    deriving.add_parser(acts.add_parser("derive"))
 
 
 async def credential(arguments: Namespace) -> int:
@@ -103,6 +117,10 @@ def _issue(
     named = party.get("id") if isinstance(party, dict) else party
     if named and method.get("controller", named) != named:
         complain(f"the document names {named}, the key is of {method['controller']}")
+    if isinstance(key, SecretKey) or feature.mechanism == "data-integrity":
+        if feature.mechanism != "data-integrity":
+            raise MalformedValueError("a key of BLS12-381, which signs no text")
+        return deriving.secure(claims, key, kid, _paths(arguments.mandatory))
     typ = f"{feature.content}+{_SUFFIX[feature.mechanism]}"
     match feature.mechanism:
         case "cose":
@@ -124,6 +142,10 @@ def _verify(
     octets: bytes, method: Mapping[str, Any], feature: _Feature, _: Namespace
 ) -> str:
     """Return the document that was secured, as JSON."""
+    if feature.mechanism == "data-integrity":
+        claims = deriving.unsecured(octets, _verification_key(method))
+        _check_form(claims, feature)
+        return json.dumps(claims, ensure_ascii=False)
     text = securing.as_text(octets)
     media_type = f"application/{feature.content}+{_SUFFIX[feature.mechanism]}"
     securing.mechanism_of(text, media_type)
@@ -157,15 +179,17 @@ def _check_form(claims: Mapping[str, Any], feature: _Feature) -> None:
 def _paths(text: str) -> list[str]:
     paths = parse_strict(text.encode())
     if not isinstance(paths, list) or not all(isinstance(one, str) for one in paths):
-        raise MalformedValueError("--sd is a JSON array of texts")
+        raise MalformedValueError("--sd and --mandatory are JSON arrays of texts")
     return paths
 
 
-def _signing_key(method: Mapping[str, Any]) -> LocalSigningKey:
+def _signing_key(method: Mapping[str, Any]) -> LocalSigningKey | SecretKey:
     match method:
         case {"secretKeyJwk": dict(jwk)} | {"privateKeyJwk": dict(jwk)}:
             return LocalSigningKey.from_jwk(jwk)
         case {"secretKeyMultibase": str(text)}:
+            if text.startswith(_BLS):
+                return SecretKey.from_multikey(text)
             return LocalSigningKey.from_multikey(text)
     raise MalformedValueError("a verification method without a private key")
 
