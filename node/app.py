@@ -34,6 +34,7 @@ from node.web import peer_api, portal, public, vc_api
 from node.web.limits import Introductions
 from node.web.problems import problem_details
 from node.web.public import SITES, Site
+from node.web.silence import QuietLogger, spoken_in, watched
 
 HEADER_LIMIT = 16 * 1024
 """Octets of one header line; a signature and its input fit in a tenth of it."""
@@ -205,8 +206,10 @@ async def _listen(
 ) -> None:
     # `auto_decompress`: a digest is over the octets received, and 500 bytes of gzip
     # must not become 500 kB before anyone looked at them.
+    spoken = spoken_in(app)
     runner = web.AppRunner(
         app,
+        logger=QuietLogger(),
         auto_decompress=False,
         access_log=None,
         keepalive_timeout=KEEP_ALIVE,
@@ -215,5 +218,9 @@ async def _listen(
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
+    assert runner.server is not None  # noqa: S101 - it was set up
     host, port = address(listen)
-    await web.TCPSite(runner, host, port, ssl_context=tls).start()
+    listening = await asyncio.get_running_loop().create_server(
+        watched(runner.server, spoken), host, port, ssl=tls, backlog=128
+    )
+    stack.callback(listening.close)

@@ -277,7 +277,7 @@ class Worker:
         if row.release_id is not None and not await self._dispatched(row):
             return None
         route = "/introduce" if row.type == "peer/introduce" else "/inbox"
-        return await self.sender.send(row.did, row.jws, route=route)
+        return await self.sender.send(row.did, row.jws, sent=row.id, route=route)
 
     async def _dispatched(self, row: messages.Outgoing) -> bool:
         """Ask the gate; a message whose consent ended is given up."""

@@ -9,6 +9,7 @@ is treated like a timeout, since a proxy may have said it).
 import re
 import secrets
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from node.context import NodeContext
@@ -50,8 +51,10 @@ class Sender:
     registry: Registry
     fetcher: Fetcher
 
-    async def send(self, peer: Did, jws: bytes, *, route: str = "/inbox") -> Outcome:
-        """Make one attempt to deliver `jws` to `peer`."""
+    async def send(
+        self, peer: Did, jws: bytes, *, sent: str, route: str = "/inbox"
+    ) -> Outcome:
+        """Make one attempt to deliver `jws`, the message with the id `sent`."""
         try:
             history = await self.registry.history(peer)
             document = history.current()
@@ -64,11 +67,16 @@ class Sender:
                 return Outcome(0, "unreachable", "no endpoint or no encryption key")
             kid, key = next(iter(keys.items()))
             body = envelope.encrypt(jws, to=key, kid=kid)
-            return await self.post(
+            outcome = await self.post(
                 document, service.endpoint + route, body, MESSAGE_TYPE
             )
         except (DidError, FetchError) as error:
             return Outcome(0, "unreachable", str(error))
+        if outcome.status == HTTPStatus.ACCEPTED and outcome.accepted != sent:
+            return Outcome(
+                0, "mismatched", "the peer accepted another id than was sent"
+            )
+        return outcome
 
     async def post(
         self, document: DidDocument, url: str, body: bytes, media_type: str

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -121,6 +128,8 @@ class Settings(BaseSettings):
 
     listen: str = "127.0.0.1:8443"
     """HOST:PORT of the door for peers and the public."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Addresses or networks of proxies whose `X-Forwarded-For` says who called."""
     tls_certificate: Path | None = None
     """PEM chain; without it the node speaks plain HTTP to a proxy that ends TLS."""
     tls_key: Path | None = None

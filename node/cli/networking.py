@@ -6,11 +6,15 @@ import signal
 from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 from node.cli.common import Exit, UsageError, say
 from node.context import system_clock
 from node.demo import compose, network, world
 
+T = TypeVar("T")
+SILENCE = 120.0
+"""Seconds after which a connection that says nothing is given up."""
 _Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -106,10 +110,15 @@ def _passing(host: str, port: int) -> _Handler:
     return pass_on
 
 
+async def _within(work: Awaitable[T]) -> T:
+    async with asyncio.timeout(SILENCE):
+        return await work
+
+
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
-        while chunk := await reader.read(65536):
+        while chunk := await _within(reader.read(65536)):
             writer.write(chunk)
-            await writer.drain()
+            await _within(writer.drain())
     finally:
         writer.close()

@@ -18,11 +18,19 @@ server {{
     ssl_certificate     /etc/ssl/{domain}/fullchain.pem;
     ssl_certificate_key /etc/ssl/{domain}/privkey.pem;
     client_max_body_size 300k;
+    # Connections that fall silent are given up.
+    client_header_timeout 10s;
+    client_body_timeout   20s;
+    send_timeout          20s;
+    keepalive_timeout     60s;
+    # X-Forwarded-For below: whoever calls, and nobody they say they call for. The node
+    # believes it of the addresses in trusted_proxies.
 
     # Peers and the public: the path must arrive as it was signed.
     location ~ ^/(lrx|\\.well-known|status|log|health|openapi\\.json) {{
         proxy_pass http://{listen};
         proxy_set_header Host $host;
+        proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header Accept-Encoding "";
     }}
     # The portal; imports may be large.
@@ -30,6 +38,7 @@ server {{
         client_max_body_size 64m;
         proxy_pass http://{portal};
         proxy_set_header Host $host;
+        proxy_set_header X-Forwarded-For $remote_addr;
     }}
 }}
 """
@@ -120,7 +129,11 @@ def _plan(arguments: Namespace) -> Plan:
         contact if contact.startswith("mailto:") else f"mailto:{contact}",
         name,
         regimes(country),
-        {"portal_origin": f"https://{domain}"},
+        {
+            "portal_origin": f"https://{domain}",
+            # The proxy printed below, on the same machine.
+            "trusted_proxies": ["127.0.0.1", "::1"],
+        },
     )
 
 

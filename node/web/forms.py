@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, MultipartReader, web
 
+from node.web.silence import NO_HTTP, body_in_time
 from protocol.errors import MalformedValueError, MediaTypeError, SizeError
 
 SMALL = 64 * 1024
@@ -43,11 +44,12 @@ async def read_form(request: web.Request, limit: int = SMALL) -> Form:
     if length is None or length > limit:
         raise SizeError(f"a form of {length} bytes, more than {limit}")
     try:
-        if request.content_type == "application/x-www-form-urlencoded":
-            return _urlencoded(await request.read())
-        if request.content_type == "multipart/form-data":
-            return await _multipart(await request.multipart())
-    except (ValueError, AssertionError) as error:
+        async with body_in_time(request):
+            if request.content_type == "application/x-www-form-urlencoded":
+                return _urlencoded(await request.read())
+            if request.content_type == "multipart/form-data":
+                return await _multipart(await request.multipart())
+    except (ValueError, AssertionError, *NO_HTTP) as error:
         raise MalformedValueError("not a readable form") from error
     raise MediaTypeError(f"{request.content_type} is not a form")
 

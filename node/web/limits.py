@@ -9,6 +9,7 @@ Kept in memory: a restart forgets, and costs a few fetches.
 
 import ipaddress
 from collections import deque
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,6 +19,8 @@ PER_NETWORK = 5
 PER_DAY = 50
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PREFIX = {4: 24, 6: 64}
 """Bits of an address that name a network, by version."""
 
@@ -57,13 +60,44 @@ class Introductions:
         self._let_in.append((at, network))
 
 
+def calling_address(
+    remote: str | None, forwarded: Iterable[str], trusted: Collection[Network]
+) -> str | None:
+    """Return who called, as far as those who passed it on may be believed.
+
+    `forwarded` are the values of `X-Forwarded-For`, in order. Each proxy appends whom
+    it was called by, so they are read from the right, and only past trusted ones: what
+    stands further left anyone can have written.
+    """
+    hops = [hop.strip() for value in forwarded for hop in value.split(",")]
+    address = remote
+    while hops and _is_in(address, trusted):
+        passed_on = _parsed(hops.pop())
+        if passed_on is None:
+            break
+        address = str(passed_on)
+    return address
+
+
+def _is_in(address: str | None, networks: Collection[Network]) -> bool:
+    ip = _parsed(address)
+    return ip is not None and any(ip in network for network in networks)
+
+
+def _parsed(text: str | None) -> Address | None:
+    try:
+        ip = ipaddress.ip_address((text or "").partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(ip, "ipv4_mapped", None) or ip
+
+
 def _until(moment: datetime, at: datetime) -> int:
     return int((moment - at).total_seconds()) + 1
 
 
 def _network(address: str | None) -> str:
-    try:
-        ip = ipaddress.ip_address((address or "").partition("%")[0])
-    except ValueError:
+    ip = _parsed(address)
+    if ip is None:
         return ""
     return str(ipaddress.ip_network((ip, _PREFIX[ip.version]), strict=False))

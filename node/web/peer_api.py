@@ -16,7 +16,7 @@ from node.registry import Registry
 from node.store import messages as message_store
 from node.store.engine import Store
 from node.web.authentication import Call, Caller, authenticate, read_call
-from node.web.limits import Introductions, TooManyError
+from node.web.limits import Introductions, TooManyError, calling_address
 from node.web.problems import PROBLEM_TYPE, problem
 from protocol.errors import PeerStateError, ProtocolError, RoleError
 from protocol.exchange import http_signatures
@@ -54,7 +54,13 @@ async def post_introduce(request: web.Request) -> web.Response:
         return await _take(request, call, caller, introduction=True)
 
     def admit() -> None:
-        request.app[STRANGERS].admit(request.remote, request.app[CONTEXT].clock())
+        context = request.app[CONTEXT]
+        address = calling_address(
+            request.remote,
+            request.headers.getall("X-Forwarded-For", []),
+            context.settings.trusted_proxies,
+        )
+        request.app[STRANGERS].admit(address, context.clock())
 
     return await _signed(request, MESSAGE_TYPE, INTRODUCTION_LIMIT, take, admit=admit)
 

@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from node.web.silence import NO_HTTP, malformed
 from protocol import errors
 from protocol.errors import PROBLEMS, ProtocolError
 
@@ -69,6 +70,9 @@ async def problem_details(request: web.Request, handler: Handler) -> web.StreamR
         return web.Response(status=status, body=body, content_type=PROBLEM_TYPE)
     except web.HTTPException as error:
         return _plain(error.status, error.reason)
+    except NO_HTTP:
+        malformed.count()
+        return _plain(400, "Bad request")
     except Exception:
         _logger.exception("a request failed", extra={"path": request.rel_url.raw_path})
         return _plain(500, "Internal error")

@@ -24,6 +24,7 @@ from node.services.vc_checking import Checker, Report
 from node.services.vc_issuing import Issuer
 from node.services.vc_statuses import StatusLists
 from node.web.problems import Handler, problem
+from node.web.silence import body_in_time
 from protocol.errors import (
     MalformedValueError,
     NotFoundError,
@@ -202,7 +203,8 @@ def _check_caller(request: web.Request) -> None:
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
-    body = parse_strict(await request.read())
+    async with body_in_time(request):
+        body = parse_strict(await request.read())
     if not isinstance(body, dict):
         raise MalformedValueError("a request whose body is not an object")
     return body

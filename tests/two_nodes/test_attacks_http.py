@@ -218,7 +218,7 @@ async def test_a22_an_answer_signed_by_another_did_is_no_answer(net, monkeypatch
         "node.web.peer_api.http_signatures.sign_response",
         _signing_with(other, net.context(B).identity.message_kid),
     )
-    outcome = await node.worker.sender.send(net.did(A), jws)
+    outcome = await node.worker.sender.send(net.did(A), jws, sent="")
     assert (outcome.status, outcome.code) == (0, "unsigned")
 
 
@@ -238,7 +238,7 @@ async def test_a22_an_unsigned_answer_is_no_answer(net, monkeypatch):
     monkeypatch.setattr(
         "node.web.peer_api.http_signatures.sign_response", lambda *_, **__: {}
     )
-    outcome = await node.worker.sender.send(net.did(A), jws)
+    outcome = await node.worker.sender.send(net.did(A), jws, sent="")
     assert (outcome.status, outcome.code) == (0, "unsigned")
 
 

@@ -73,7 +73,7 @@ async def test_nothing_is_sent_to_such_a_peer(fresh, capsys):
     await net.stop(A)
     await net.start(A)
     await net.start(R)
-    outcome = await net.nodes[R].worker.sender.send(net.did(A), b"{}")
+    outcome = await net.nodes[R].worker.sender.send(net.did(A), b"{}", sent="")
     assert (outcome.status, outcome.code) == (0, "unreachable")
     assert "two jobs" in outcome.detail
     words = ["--config", str(net.world.file(R)), "peers", "introduce", str(net.did(A))]
