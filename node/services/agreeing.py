@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from node.context import NodeContext
 from node.holdings import Fields
 from node.outbox import Peer
+from node.services.guarding import By, age
 from node.services.parties import terms_of
 from node.store import consents, credentials, learners, messages
 from node.store import peers as peer_store
@@ -56,6 +57,7 @@ class Decided:
     login_at: datetime
     description: Mapping[str, str]
     reference: str | None = None
+    by: By = "learner"
 
 
 def grant(
@@ -180,6 +182,7 @@ def _facts(
         "terms.contact": True,
         "scope.category": [],
         "consent.given": True,
+        "consent.by_guardian": decided.by == "guardian",
         "consent.names_country": True,
         "consent.names_recipient": True,
         "consent.risk_explained": True,
@@ -196,12 +199,8 @@ def _facts(
         connection, vault=context.vault, learner_id=decided.learner_id
     )
     if record is not None and record.person.birth_date is not None:
-        facts["learner.age"] = _age(record.person.birth_date, on)
+        facts["learner.age"] = age(record.person.birth_date, on)
     return facts
-
-
-def _age(born: date, on: date) -> int:
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
 def _record(
@@ -223,7 +222,7 @@ def _record(
     terms = decided.recipient_terms
     events = (
         Event(Status.REQUESTED, at, "recipient", "lrx"),
-        Event(Status.GRANTED, at, "learner", "portal, login by one-time link"),
+        Event(Status.GRANTED, at, decided.by, "portal, login by one-time link"),
     )
     manage = f"{settings.portal_origin}/learner/consents/{consent_id}"
     record = consent_record(

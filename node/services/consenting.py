@@ -12,15 +12,16 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from node import answering, mail, outbox
+from node import answering, outbox
 from node.context import NodeContext
 from node.gate import grant_hash
 from node.holdings import Fields as Scope
 from node.outbox import Peer
-from node.services import agreeing
+from node.services import agreeing, guarding
 from node.services.agreeing import Decided
+from node.services.guarding import By
 from node.services.proposing import proposal
-from node.store import audit, consents, exchanges, messages, people
+from node.store import audit, consents, exchanges, messages
 from node.store import peers as peer_store
 from node.store.exchanges import Query
 from protocol.errors import NotFoundError, UnexpectedMessageError
@@ -58,6 +59,7 @@ def approve(
     language: str,
     login_at: datetime,
     at: datetime,
+    by: By = "learner",
 ) -> str:
     """Grant what a query asks, and release it in the same transaction.
 
@@ -70,6 +72,7 @@ def approve(
     """
     query, peer = _open_query(connection, context, query_id, learner_id)
     check_login(login_at, at)
+    guarding.check(connection, context=context, learner_id=learner_id, by=by, at=at)
     shown = proposal(
         connection, context=context, query_id=query_id, learner_id=learner_id
     )
@@ -91,6 +94,7 @@ def approve(
             login_at,
             dict(body.purpose.text),
             body.purpose.reference,
+            by,
         ),
         at,
     )
@@ -152,6 +156,7 @@ def grant(
     language: str,
     login_at: datetime,
     at: datetime,
+    by: By = "learner",
 ) -> Granted:
     """Grant one use in advance and return the code the learner hands out.
 
@@ -170,6 +175,7 @@ def grant(
         language=language,
         login_at=login_at,
         at=at,
+        by=by,
     )
     code = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH))
     consents.add_grant(
@@ -195,6 +201,7 @@ def give(
     language: str,
     login_at: datetime,
     at: datetime,
+    by: By = "learner",
 ) -> str:
     """Grant one use for a delivery the learner starts; return the consent's id.
 
@@ -203,11 +210,13 @@ def give(
         UnexpectedMessageError: the login is too old, or the scope is empty.
     """
     check_login(login_at, at)
+    guarding.check(connection, context=context, learner_id=learner_id, by=by, at=at)
     peer = _peer(connection, recipient)
     terms = _terms(connection, recipient)
     decided = Decided(
         *(learner_id, peer, purpose, scope, not_after, 1, terms, language, login_at),
         {},
+        by=by,
     )
     return _grant(connection, context, decided, at)
 
@@ -232,16 +241,14 @@ def withdraw(
     if consent.status not in {"granted", "suspended"}:
         raise UnexpectedMessageError(f"the consent is {consent.status}")
     _end(connection, context, consent, "withdrawn", "delete", at)
-    person = people.person_of_learner(connection, learner_id=learner_id)
-    if person is not None:
-        mail.enqueue(
-            connection,
-            context=context,
-            person_id=person.id,
-            kind="withdrawn",
-            path=f"/learner/consents/{consent.id}",
-            at=at,
-        )
+    guarding.tell(
+        connection,
+        context=context,
+        learner_id=learner_id,
+        kind="withdrawn",
+        path=f"/learner/consents/{consent.id}",
+        at=at,
+    )
 
 
 def end_at_request(
@@ -410,6 +417,7 @@ def _note_granted(
             "recipient": decided.peer.id,
             "purpose": decided.purpose,
             "fields": len(decided.scope),
+            "by": decided.by,
         },
         at=at,
         learner_id=decided.learner_id,

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from node import mail
 from node.context import NodeContext
 from node.jurisdictions import right
-from node.services import consenting, issuing, proposing
+from node.services import consenting, guarding, issuing, proposing
 from node.services.inviting import Login
 from node.store import audit, credentials, people, rights
 from node.store.rights import RightsRequest
@@ -357,13 +357,11 @@ def _tell(
     connection: Connection, context: NodeContext, asked: RightsRequest, at: datetime
 ) -> None:
     """Mail the learner that there is an answer, without saying what it is."""
-    person = people.person_of_learner(connection, learner_id=asked.learner_id)
-    if person is not None:
-        mail.enqueue(
-            connection,
-            context=context,
-            person_id=person.id,
-            kind="rights-answered",
-            path=f"/learner/rights/{asked.id}",
-            at=at,
-        )
+    guarding.tell(
+        connection,
+        context=context,
+        learner_id=asked.learner_id,
+        kind="rights-answered",
+        path=f"/learner/rights/{asked.id}",
+        at=at,
+    )

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from node import mail
 from node.context import NodeContext
+from node.services import guarding
 from node.store import audit, learners, people
 from protocol.errors import NotFoundError
 
@@ -39,6 +40,8 @@ class Login:
     seen_at: datetime
     csrf: str
     token_hash: bytes
+    acts_for: str = ""
+    """The learner's name, if this is a guardian."""
 
 
 def hashed(token: str) -> bytes:
@@ -136,20 +139,22 @@ def invite_learner(
     return invite(connection, context=context, person_id=person_id, at=at)
 
 
-def person_at(
+def people_at(
     connection: Connection, *, context: NodeContext, email: str
-) -> str | None:
-    """Return the id of the one person with this address; None if there is none.
+) -> tuple[str, ...]:
+    """Return the id of the one person with this address, or of none.
 
+    A guardian is one person for each learner they act for: all of them are returned.
     Addresses are sealed, so everybody's is opened, whether or not one fits.
     """
     wanted = email.strip().casefold()
     found = [
-        one.id
+        one
         for one in people.people(connection, vault=context.vault)
         if one.email.casefold() == wanted
     ]
-    return found[0] if wanted and len(found) == 1 else None
+    clear = len(found) == 1 or all(one.role == "guardian" for one in found)
+    return tuple(one.id for one in found) if wanted and clear else ()
 
 
 def redeem(connection: Connection, *, token: str, at: datetime) -> str | None:
@@ -180,6 +185,14 @@ def seen(
     person = people.person(connection, vault=context.vault, id=session.person_id)
     if person is None:
         return None
+    acts_for = ""
+    if person.role == "guardian" and person.learner_id is not None:
+        if not guarding.needed(
+            connection, context=context, learner_id=person.learner_id, at=at
+        ):
+            # The learner has come of age: a guardian sees nothing any more.
+            return None
+        acts_for = _name(connection, context, person.learner_id)
     return Login(
         person.id,
         person.role,
@@ -190,7 +203,14 @@ def seen(
         session.seen_at,
         session.csrf,
         session.token_hash,
+        acts_for,
     )
+
+
+def _name(connection: Connection, context: NodeContext, learner_id: str) -> str:
+    record = learners.learner_record(connection, context.vault, learner_id=learner_id)
+    name = record.person.name("kanji", "latin") if record else None
+    return f"{name.family} {name.given}".strip() if name else ""
 
 
 def touch(connection: Connection, *, token_hash: bytes, at: datetime) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from node import gate, mail, outbox
+from node import gate, outbox
 from node.context import NodeContext
 from node.holdings import Item, items_within
 from node.outbox import Peer
-from node.services import consenting
+from node.services import consenting, guarding
 from node.services.agreeing import Decided
-from node.store import answers, consents, credentials, exchanges, people
+from node.services.guarding import By
+from node.store import answers, consents, credentials, exchanges
 from node.store import peers as peer_store
 from protocol.credentials.record_model import vct
 from protocol.errors import NotFoundError, UnexpectedMessageError
@@ -134,6 +135,7 @@ def agree(
     language: str,
     login_at: datetime,
     at: datetime,
+    by: By = "learner",
 ) -> str:
     """Agree to the terms a recipient answered with, and send what was offered.
 
@@ -147,6 +149,7 @@ def agree(
     """
     row, kept, peer = _asked_again(connection, context, offer_id, learner_id)
     consenting.check_login(login_at, at)
+    guarding.check(connection, context=context, learner_id=learner_id, by=by, at=at)
     consent = consents.consent(connection, consent_id=row.consent_id or "")
     if consent is None or consent.status != "granted" or at >= kept.decide_by:
         raise UnexpectedMessageError("the consent is no longer in force")
@@ -163,6 +166,7 @@ def agree(
             language,
             login_at,
             {},
+            by=by,
         ),
         at=at,
     )
@@ -220,16 +224,14 @@ def _ask_again(
         at=at,
         decide_by=min(at + DECIDE_AGAIN_WITHIN, consent.not_after),
     )
-    person = people.person_of_learner(connection, learner_id=consent.learner)
-    if person is not None:
-        mail.enqueue(
-            connection,
-            context=context,
-            person_id=person.id,
-            kind="terms-beyond",
-            path=f"/learner/offers/{row.id}",
-            at=at,
-        )
+    guarding.tell(
+        connection,
+        context=context,
+        learner_id=consent.learner,
+        kind="terms-beyond",
+        path=f"/learner/offers/{row.id}",
+        at=at,
+    )
 
 
 def _asked_again(

@@ -12,12 +12,13 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from node import answering, mail, outbox
+from node import answering, outbox
 from node.context import NodeContext
 from node.gate import grant_hash
 from node.matching import NAME_AND_BIRTH, STUDENT_NUMBER, name_value, number_value
 from node.outbox import Peer
-from node.store import audit, consents, exchanges, learners, people
+from node.services import guarding
+from node.store import audit, consents, exchanges, learners
 from node.store import peers as peer_store
 from node.store.consents import Consent
 from node.store.exchanges import Query
@@ -253,7 +254,6 @@ def _ask_learner(
 ) -> None:
     """Let the learner decide on a query, if they have what it wants."""
     shown = exchanges.count_shown(connection, peer=peer.id, learner_id=learner_id)
-    person = people.person_of_learner(connection, learner_id=learner_id)
     if shown >= SHOWN_AT_ONCE or not answering.can_answer(
         connection, context=context, query=query, learner_id=learner_id
     ):
@@ -262,15 +262,14 @@ def _ask_learner(
     exchanges.set_query(
         connection, id=query.id, state=states.Query.CONSENT_PENDING, shown=True
     )
-    if person is not None:
-        mail.enqueue(
-            connection,
-            context=context,
-            person_id=person.id,
-            kind="consent-request",
-            path=f"/learner/requests/{query.id}",
-            at=at,
-        )
+    guarding.tell(
+        connection,
+        context=context,
+        learner_id=learner_id,
+        kind="consent-request",
+        path=f"/learner/requests/{query.id}",
+        at=at,
+    )
 
 
 def _covered(connection: Connection, body: RecordQuery, consent: Consent) -> bool:

@@ -13,11 +13,13 @@ from sqlalchemy import Connection
 
 from node.context import NodeContext
 from node.matching import STUDENT_NUMBER, number_value
+from node.services import guarding
 from node.services.inviting import Login
 from node.services.parties import Party, parties
 from node.store import audit as audit_store
 from node.store import learners, listing, rights
 from node.store.listing import PAGE, Row
+from node.store.people import Person
 from protocol.credentials.learner_record import Enrolment, LearnerRecord, Name
 from protocol.errors import NotFoundError
 
@@ -171,6 +173,9 @@ class LearnerPage:
     credentials: tuple[Row, ...]
     invited: bool
     language: str
+    guardian_needed: str
+    """Why somebody else decides for the learner: `age`, `unknown`; empty if nobody."""
+    guardians: tuple[Person, ...]
 
 
 def inspect_learner(
@@ -211,6 +216,8 @@ def inspect_learner(
         ),
         person is not None,
         str(person["language"]) if person else "ja",
+        guarding.needed(connection, context=context, learner_id=learner_id, at=at),
+        tuple(guarding.guardians(connection, context=context, learner_id=learner_id)),
     )
 
 

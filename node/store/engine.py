@@ -24,7 +24,7 @@ from node.store.writer import Writer
 P = ParamSpec("P")
 T = TypeVar("T")
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest revision in `migrations`; the database must stand at it."""
 READERS = 3
 """Connections that read; in WAL mode they wait for nobody."""

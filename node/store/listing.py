@@ -502,4 +502,7 @@ def items_of(connection: Connection, *, delivery_ids: Sequence[str]) -> list[Row
 def person_invited(connection: Connection, *, learner_id: str) -> Row | None:
     """Return id and language of the learner as a person who may log in, if invited."""
     statement = select(person.c.id, person.c.language)
-    return _row(connection, statement.where(person.c.learner_id == learner_id))
+    statement = statement.where(
+        person.c.learner_id == learner_id, person.c.role == "learner"
+    )
+    return _row(connection, statement)

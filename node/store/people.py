@@ -75,7 +75,7 @@ def add_person(
     language: str,
     learner_id: str | None = None,
 ) -> None:
-    """Add a person; a learner comes with `learner_id`, everybody else without.
+    """Add a person; learners and guardians come with `learner_id`, nobody else does.
 
     Raises:
         ErasedError: the learner has no key any more.
@@ -102,9 +102,31 @@ def person(connection: Connection, *, vault: Vault, id: str) -> Person | None:
 
 def person_of_learner(connection: Connection, *, learner_id: str) -> Who | None:
     """Return the person who is a learner, or None."""
-    query = select(*columns(_person, Who)).where(_person.c.learner_id == learner_id)
+    query = select(*columns(_person, Who)).where(
+        _person.c.learner_id == learner_id, _person.c.role == "learner"
+    )
     found = one(connection, query)
     return None if found is None else Who(**found)
+
+
+def guardians_of(
+    connection: Connection, *, vault: Vault, learner_id: str
+) -> list[Person]:
+    """Return the guardians of a learner; none for an erased one."""
+    query = (
+        select(_person)
+        .where(_person.c.learner_id == learner_id, _person.c.role == "guardian")
+        .order_by(_person.c.id)
+    )
+    found = (_opened(connection, vault, row) for row in many(connection, query))
+    return [guardian for guardian in found if guardian is not None]
+
+
+def remove_person(connection: Connection, *, id: str) -> None:
+    """Forget a person, their logins, and the mail that waits for them."""
+    for table in (_session, invitation, mail):
+        connection.execute(delete(table).where(table.c.person_id == id))
+    connection.execute(delete(_person).where(_person.c.id == id))
 
 
 def people(

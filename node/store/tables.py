@@ -614,13 +614,20 @@ person = _table(
     _need("name", LargeBinary),
     _need("email", LargeBinary),
     _need("language", Text),
-    _one_of("role", "learner", "registrar", "operator", "officer"),
+    _one_of("role", "learner", "guardian", "registrar", "operator", "officer"),
     CheckConstraint(
-        "(role='learner')=(learner_id is not null)", name="learner_is_known"
+        "(role in('learner','guardian'))=(learner_id is not null)",
+        name="learner_is_known",
     ),
-    Index("person_learner", "learner_id", unique=True),
+    Index(
+        "person_learner",
+        "learner_id",
+        unique=True,
+        sqlite_where=text("role='learner'"),
+    ),
+    Index("person_guardian", "learner_id", sqlite_where=text("role='guardian'")),
 )
-"""Whoever may log in; `name` and `email` are sealed."""
+"""Whoever may log in; a guardian acts for one learner. `name`, `email` are sealed."""
 
 invitation = _table(
     "invitation",

@@ -11,7 +11,13 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
-from node.services import consent_views, consenting, learner_views, offering
+from node.services import (
+    consent_views,
+    consenting,
+    guarding,
+    learner_views,
+    offering,
+)
 from node.services.consent_views import SharePage
 from node.services.consenting import FRESH_LOGIN
 from node.web.keys import CLOCK, CONTEXT, STORE
@@ -35,6 +41,22 @@ def learner_of(request: web.Request) -> str:
 
 def _fresh(request: web.Request) -> bool:
     return request.app[CLOCK]() - request[VIEWER].login_at <= FRESH_LOGIN
+
+
+async def _barrier(request: web.Request) -> str:
+    """Return why somebody else decides: `age`, `unknown`; empty if the viewer does."""
+    if request[VIEWER].role == "guardian":
+        return ""
+    return await request.app[STORE].read(
+        guarding.needed,
+        context=request.app[CONTEXT],
+        learner_id=learner_of(request),
+        at=request.app[CLOCK](),
+    )
+
+
+def _by(request: web.Request) -> guarding.By:
+    return "guardian" if request[VIEWER].role == "guardian" else "learner"
 
 
 async def home(request: web.Request) -> web.StreamResponse:
@@ -69,6 +91,7 @@ async def _show_request(
         status=status,
         page=page,
         fresh=_fresh(request),
+        barrier=await _barrier(request),
         problem=problem,
     )
 
@@ -97,6 +120,8 @@ async def decide(request: web.Request) -> web.StreamResponse:
 
 
 async def _approve(request: web.Request, query_id: str) -> web.StreamResponse:
+    if await _barrier(request):
+        return await _show_request(request, status=422)
     chosen = frozenset(request[FORM].all("optional"))
     complete = await request.app[STORE].read(
         learner_views.is_complete,
@@ -117,6 +142,7 @@ async def _approve(request: web.Request, query_id: str) -> web.StreamResponse:
         language=request[LANGUAGE],
         login_at=request[VIEWER].login_at,
         at=request.app[CLOCK](),
+        by=_by(request),
     )
     raise web.HTTPSeeOther(f"/learner/consents/{consent_id}?done=approved")
 
@@ -130,7 +156,10 @@ async def terms_page(request: web.Request) -> web.StreamResponse:
         learner_id=learner_of(request),
         at=request.app[CLOCK](),
     )
-    return render(request, "learner_terms", page=page, fresh=_fresh(request))
+    barrier = await _barrier(request)
+    return render(
+        request, "learner_terms", page=page, fresh=_fresh(request), barrier=barrier
+    )
 
 
 async def decide_terms(request: web.Request) -> web.StreamResponse:
@@ -145,11 +174,14 @@ async def decide_terms(request: web.Request) -> web.StreamResponse:
         case "refuse":
             await request.app[STORE].write(offering.disagree, **decided)
             raise web.HTTPSeeOther(request.path)
+        case "approve" if await _barrier(request):
+            return await terms_page(request)
         case "approve" if _fresh(request):
             consent_id = await request.app[STORE].write(
                 offering.agree,
                 language=request[LANGUAGE],
                 login_at=request[VIEWER].login_at,
+                by=_by(request),
                 **decided,
             )
             raise web.HTTPSeeOther(f"/learner/consents/{consent_id}?done=approved")
@@ -244,6 +276,7 @@ async def _show_share(
         page=page,
         chosen=chosen,
         fresh=_fresh(request),
+        barrier=await _barrier(request),
         problem=problem or ("incomplete" if asked and not chosen else ""),
         until=(today + USUAL).isoformat(),
         earliest=(today + timedelta(days=1)).isoformat(),
@@ -284,6 +317,8 @@ async def share(request: web.Request) -> web.StreamResponse:
     until = parse_day(form.get("until"))
     scope = page.scope(form.all("optional"))
     problem = "until" if not _within(request, until) else "" if scope else "empty"
+    if await _barrier(request):
+        problem = "guardian"
     if until is None or problem:
         return await _show_share(
             request,
@@ -303,6 +338,7 @@ async def share(request: web.Request) -> web.StreamResponse:
         "language": request[LANGUAGE],
         "login_at": request[VIEWER].login_at,
         "at": request.app[CLOCK](),
+        "by": _by(request),
     }
     if way == "send":
         reference = form.get("reference")[:100] or None

@@ -127,10 +127,10 @@ async def send_link(request: web.Request) -> web.StreamResponse:
 
     async def look() -> None:
         async with app[LOOKING]:
-            person_id = await app[STORE].read(
-                inviting.person_at, context=app[CONTEXT], email=email
+            found = await app[STORE].read(
+                inviting.people_at, context=app[CONTEXT], email=email
             )
-        if person_id is not None:
+        for person_id in found:
             await app[STORE].write(
                 inviting.invite,
                 context=app[CONTEXT],

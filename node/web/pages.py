@@ -41,15 +41,17 @@ _REGISTRY = (
     ("/registrar/peers", "nav.peers"),
     ("/registrar/audit", "nav.audit"),
 )
+_LEARNER = (
+    ("/learner", "nav.learner"),
+    ("/learner/consents", "nav.consents"),
+    ("/learner/share/send", "nav.send"),
+    ("/learner/share/code", "nav.code"),
+    ("/learner/access", "nav.access"),
+    ("/learner/rights", "nav.rights"),
+)
 NAVIGATION: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "learner": (
-        ("/learner", "nav.learner"),
-        ("/learner/consents", "nav.consents"),
-        ("/learner/share/send", "nav.send"),
-        ("/learner/share/code", "nav.code"),
-        ("/learner/access", "nav.access"),
-        ("/learner/rights", "nav.rights"),
-    ),
+    "learner": _LEARNER,
+    "guardian": _LEARNER,
     "registrar": _REGISTRY,
     "operator": (_REGISTRY[0], *_REGISTRY[-2:]),
     "officer": (

@@ -35,7 +35,8 @@ from node.web.pages import VIEWER, Handler
 UPLOAD: Final = 64 * 1024 * 1024
 """Bytes of the exports of one import."""
 ANYONE: Final = frozenset[str]()
-LEARNER: Final = frozenset({"learner"})
+LEARNER: Final = frozenset({"learner", "guardian"})
+"""A guardian sees the pages of the learner they act for."""
 REGISTRAR: Final = frozenset({"registrar"})
 STAFF: Final = frozenset({"registrar", "operator"})
 OFFICER: Final = frozenset({"officer"})
@@ -119,6 +120,12 @@ ROUTES: Final = (
         "POST",
         "/registrar/learners/{learner}/invite",
         registrar_learners.invite,
+        REGISTRAR,
+    ),
+    Route(
+        "POST",
+        "/registrar/learners/{learner}/guardians",
+        registrar_learners.guardian,
         REGISTRAR,
     ),
     Route(

@@ -3,8 +3,9 @@
 from typing import Any
 
 from aiohttp import web
+from sqlalchemy import Connection
 
-from node.services import inviting, issuing, staff_views
+from node.services import guarding, inviting, issuing, staff_views
 from node.services.staff_views import LearnerPage
 from node.texts.catalogue import LANGUAGES
 from node.web.forms import Form
@@ -57,7 +58,7 @@ async def learner(request: web.Request) -> web.StreamResponse:
         "registrar_learner",
         page=await _inspect(request, request.match_info["learner"], reason),
         reason=reason,
-        done=done if done in {"revoked", "reissued"} else None,
+        done=done if done in {"revoked", "reissued", "guardian-removed"} else None,
         kinds=RECORD_KINDS,
         chosen_kinds=RECORD_KINDS[:2],
         revocations=REVOCATIONS,
@@ -89,6 +90,39 @@ async def invite(request: web.Request) -> web.StreamResponse:
         at=request.app[CLOCK](),
     )
     return render(request, "registrar_invited", link=link, back=_back(request, form))
+
+
+async def guardian(request: web.Request) -> web.StreamResponse:
+    """Register a guardian and mail a login link, or remove one."""
+    form, app = request[FORM], request.app
+    viewer, learner_id = request[VIEWER], request.match_info["learner"]
+    acting: dict[str, Any] = {
+        "context": app[CONTEXT],
+        "learner_id": learner_id,
+        "who": viewer.name,
+        "role": viewer.role,
+        "at": app[CLOCK](),
+    }
+    if form.get("action") == "remove":
+        await app[STORE].write(guarding.remove, person_id=form.get("person"), **acting)
+        raise web.HTTPSeeOther(f"{_back(request, form)}&done=guardian-removed")
+    language = form.get("language")
+    link = await app[STORE].write(
+        _register,
+        name=form.get("name")[:200],
+        email=form.get("email")[:254],
+        language=language if language in LANGUAGES else request[LANGUAGE],
+        **acting,
+    )
+    return render(request, "registrar_invited", link=link, back=_back(request, form))
+
+
+def _register(connection: Connection, /, **acting: Any) -> str:
+    """Register a guardian and make a login link, in one transaction."""
+    person_id = guarding.register(connection, **acting)
+    return inviting.invite(
+        connection, context=acting["context"], person_id=person_id, at=acting["at"]
+    )
 
 
 def _back(request: web.Request, form: Form) -> str:

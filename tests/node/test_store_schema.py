@@ -51,6 +51,8 @@ def test_what_stands_in_a_database_outlives_the_next_revisions(tmp_path):
     with sqlite3.connect(tmp_path / "node.db") as old:
         old.execute("insert into learner values('a', x'00', 1, null)")
         old.execute("insert into record values('r', 'a', 'transcript', 'k')")
+        old.execute("insert into person values('p','learner','a',x'01',x'02','ja')")
+        old.execute("insert into session values(x'03','p',1,1,9,'c')")
     assert migrate.revision(url) == "0001"
 
     migrate.upgrade(url)
@@ -61,6 +63,11 @@ def test_what_stands_in_a_database_outlives_the_next_revisions(tmp_path):
         assert new.execute("select id, learner_id from record").fetchall() == [
             ("r", "a")
         ]
+        people = "select person.*, csrf from person join session on person.id=person_id"
+        assert new.execute(people).fetchall() == [
+            ("p", "learner", "a", b"\x01", b"\x02", "ja", "c")
+        ]
+        assert new.execute("pragma foreign_key_check").fetchall() == []
         assert new.execute("select count(*) from rights_request").fetchone() == (0,)
 
 
