@@ -5,7 +5,7 @@ unreadable.
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -240,7 +240,7 @@ def _report_presentation(
         return _EXIT[overall]
     lang = language()
     say(f"{text(lang, 'verified.presentation')}: {_word(presented.shown.overall)}")
-    _say_findings(presented.shown.findings)
+    _say_findings(presented.shown.findings, called=verdicts.in_presentation)
     for number, one in enumerate(presented.credentials, 1):
         heading = text(lang, "verified.in-presentation", number=number)
         if isinstance(one, str):
@@ -263,10 +263,12 @@ def _as_json(findings: Mapping[str, Finding]) -> dict[str, Any]:
     }
 
 
-def _say_findings(findings: Mapping[str, Finding]) -> None:
+def _say_findings(
+    findings: Mapping[str, Finding], *, called: Callable[[str], str] = str
+) -> None:
     for name, finding in findings.items():
         evidence = [f"{what}: {value}" for what, value in finding.evidence.items()]
-        _say_finding(name, str(finding.result), finding.reason, evidence)
+        _say_finding(called(name), str(finding.result), finding.reason, evidence)
 
 
 def _say_finding(

@@ -139,13 +139,21 @@ async def of_upload(
     return _page(
         None,
         overall=found.overall(policy),
-        findings=_findings(found.shown.findings),
+        findings=_findings(
+            {in_presentation(n): one for n, one in found.shown.findings.items()}
+        ),
         names=names,
         kept=False,
         kind="presentation",
         parts=tuple(parts),
         **common,
     )
+
+
+def in_presentation(name: str) -> str:
+    """Return under what name a finding is told that is about a presentation itself."""
+    special = name in ("key_at_signing", "holder_binding")
+    return f"presentation.{name}" if special else name
 
 
 def _findings(findings: Mapping[str, Finding]) -> tuple[Shown, ...]:

@@ -148,7 +148,8 @@ class VerificationKey:
         """
         if "d" in jwk:
             raise MalformedValueError("a private JWK where a public one is expected")
-        if jwk.get("use", "sig") != "sig":
+        operations = jwk.get("key_ops", ["verify"])
+        if jwk.get("use", "sig") != "sig" or "verify" not in _listed(operations):
             raise MalformedValueError("a JWK that is not for signatures")
         match (jwk.get("kty"), jwk.get("crv"), jwk.get("alg")):
             case ("OKP", "Ed25519", None | "EdDSA" | "Ed25519"):
@@ -258,7 +259,10 @@ class LocalSigningKey:
             MalformedValueError: another kind of key, no private part, or halves that
                 do not belong together.
         """
-        public = {name: value for name, value in jwk.items() if name != "d"}
+        if "sign" not in _listed(jwk.get("key_ops", ["sign"])):
+            raise MalformedValueError("a JWK that is not for signing")
+        ours = ("d", "key_ops")
+        public = {name: value for name, value in jwk.items() if name not in ours}
         expected = VerificationKey.from_jwk(public)
         secret = _coordinate(jwk, "d", _SHAPES[expected.algorithm].scalar)
         key = cls._of_secret(expected.algorithm, secret)
@@ -453,6 +457,10 @@ def _coordinate(jwk: Mapping[str, Any], name: str, size: int) -> bytes:
     if len(octets) != size:
         raise MalformedValueError(f"a JWK whose member {name} is not {size} bytes")
     return octets
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _names() -> str:

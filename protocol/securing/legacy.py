@@ -26,6 +26,8 @@ MECHANISM = "VC-JWT of VC Data Model 1.1"
 _LAST_MOMENT = 253_402_300_799
 """Seconds until the year 10000."""
 _DATES = {"nbf": "issuanceDate", "exp": "expirationDate"}
+_LATER_DATES = {"nbf": "validFrom", "exp": "validUntil"}
+_FORMER_CONTEXT = "https://www.w3.org/2018/credentials/v1"
 
 
 def secure(credential: Mapping[str, Any], *, key: SigningKey, kid: str) -> str:
@@ -70,7 +72,7 @@ def credential_of(claims: Mapping[str, Any]) -> dict[str, Any]:
     for claim, name in (("iss", "issuer"), ("sub", "credentialSubject")):
         if claim in claims:
             credential[name] = _named(credential.get(name), claims[claim], claim)
-    for claim, name in _DATES.items():
+    for claim, name in _dates_of(credential).items():
         if claim in claims:
             at = _moment(claims[claim], claim)
             stated = credential.setdefault(name, f"{at:%Y-%m-%dT%H:%M:%SZ}")
@@ -78,6 +80,13 @@ def credential_of(claims: Mapping[str, Any]) -> dict[str, Any]:
             if not isinstance(stated, str) or _distance(stated, at) >= 1:
                 raise SecuringError(f"a JWT whose {claim} is not the {name}")
     return credential
+
+
+def _dates_of(credential: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return what the dates are called: some put a credential of 2.0 in `vc`, too."""
+    contexts = credential.get("@context")
+    first = contexts[0] if isinstance(contexts, list) and contexts else contexts
+    return _DATES if first == _FORMER_CONTEXT else _LATER_DATES
 
 
 def presentation_of(claims: Mapping[str, Any]) -> dict[str, Any]:

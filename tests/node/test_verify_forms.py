@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +107,7 @@ def test_each_form_is_valid_until_it_is_altered(verify, form):
     status, printed = verify(FORMS[form])
     assert status == 0, printed.out
     assert "The signature fits the document." in printed.out
+    assert ("The holder it names signed it." in printed.out) == form.startswith("vp")
 
     assert verify(altered(FORMS[form]))[0] in (1, 3)
 
@@ -117,6 +119,20 @@ def test_each_form_is_told_in_japanese_too(verify, form):
     assert "署名" in printed.out
     if form.startswith("vp"):
         assert "提示に含まれる証明書 1" in printed.out
+
+
+def test_what_npm_presents_is_valid_until_it_is_altered(verify):
+    folder = Path(__file__).parents[1] / "vectors" / "vc-data-model-2.0"
+    octets = (folder / "presentation-di.json").read_bytes()
+
+    status, printed = verify(octets)
+    assert status == 0
+    assert printed.out.count("the eddsa-rdfc-2022 proof holds") == 2
+
+    status, printed = verify(octets.replace("花子".encode(), "太郎".encode()))
+    assert status == 1
+    assert "the eddsa-rdfc-2022 proof holds" not in printed.out
+    assert verify(octets.replace(b"challenge-1", b"challenge-2"))[0] == 1
 
 
 def test_a_machine_reads_the_parts_of_a_presentation(verify):

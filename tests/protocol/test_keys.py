@@ -268,6 +268,8 @@ def test_a_point_of_small_order_agrees_on_nothing(second):
         ED25519 | {"alg": "ES256"},
         ED25519 | {"alg": "HS256"},
         ED25519 | {"use": "enc"},
+        ED25519 | {"key_ops": ["sign"]},
+        ED25519 | {"key_ops": "verify"},
         ED25519 | {"kty": "EC"},
         ED25519 | {"crv": "Ed448"},
         ED25519 | {"x": 17},
@@ -293,6 +295,13 @@ def test_a_point_of_small_order_agrees_on_nothing(second):
 def test_another_jwk_is_no_verification_key(jwk):
     with pytest.raises(MalformedValueError):
         VerificationKey.from_jwk(jwk)
+
+
+def test_a_jwk_may_say_that_it_is_for_signatures():
+    public, private = ED25519, KEYS["EdDSA"].private_jwk()
+
+    assert VerificationKey.from_jwk(public | {"key_ops": ["verify", "x"]})
+    assert LocalSigningKey.from_jwk(private | {"key_ops": ["sign"]}) == KEYS["EdDSA"]
 
 
 @pytest.mark.parametrize("alg", ["EdDSA", "Ed25519"])
@@ -325,6 +334,7 @@ def test_another_jwk_is_no_encryption_key(jwk):
         ED25519 | {"d": "AAAA"},
         P256 | {"d": as_base64url(b"\xff" * 32)},
         P256 | {"d": as_base64url(bytes(32))},
+        KEYS["EdDSA"].private_jwk() | {"key_ops": ["verify"]},
         P384 | {"d": as_base64url(b"\xff" * 48)},
         P384 | {"d": KEYS["ES256"].private_jwk()["d"]},
         X25519 | {"d": X25519["x"]},
