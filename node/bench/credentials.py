@@ -12,7 +12,6 @@ targets were set (LIBRARIES, "Peers on the same credentials"), as `conditions` s
 
 import json
 import resource
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,16 +19,17 @@ from functools import partial
 from typing import Any
 
 from node import contexts
+from node.bench import selective
 from node.bench.documents import documents
 from node.bench.figures import Figure
+from node.bench.timing import Task
 from protocol.identity.dids import DidUrl
 from protocol.identity.keys import Algorithm, LocalSigningKey, VerificationKey
 from protocol.linked_data.jcs import parse_strict
 from protocol.securing import data_integrity, jose
 
 _ROUNDS = 7
-_SLICE = 0.04
-"""Seconds of one measurement; each is made `_ROUNDS` times, in turns with others."""
+"""Measurements of each task, in turns with the others."""
 _AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 _SHARES: Mapping[tuple[str, str, str], float] = {
     ("eddsa-jcs-2022", "verify", "badge"): 0.5,
@@ -62,27 +62,6 @@ class _Mechanism:
     verify: Callable[[bytes], bool]
 
 
-@dataclass(slots=True)
-class _Task:
-    """One thing that is measured, and the best seen so far."""
-
-    mechanism: str
-    action: str
-    document: str
-    algorithm: str
-    do: Callable[[], object]
-    size: int
-    seconds: float = float("inf")
-
-    def run(self) -> None:
-        """Measure once more: processor time of this process for each call."""
-        count, begun = 0, time.process_time()
-        while (spent := time.process_time() - begun) < _SLICE:
-            self.do()
-            count += 1
-        self.seconds = min(self.seconds, spent / count)
-
-
 def measure() -> list[Figure]:
     """Measure every mechanism that exists on every document.
 
@@ -95,11 +74,13 @@ def measure() -> list[Figure]:
     for mechanism in _mechanisms(keys):
         for name, document in documents(did).items():
             tasks += _tasks(mechanism, name, document)
+    partly = list(selective.tasks())
     for _ in range(_ROUNDS):
-        for task in tasks:
+        for task in (*tasks, *partly):
             task.run()
     raw = {(t.algorithm, t.action): 1 / t.seconds for t in tasks if not t.document}
     figures = [_figure(task, raw) for task in tasks]
+    figures += [selective.figure(task) for task in partly]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return [*figures, Figure("credentials, most memory of the process", peak, "MiB")]
 
@@ -107,19 +88,19 @@ def measure() -> list[Figure]:
 _ALGORITHMS: tuple[Algorithm, ...] = ("EdDSA", "ES256", "ES384")
 
 
-def _raw(key: LocalSigningKey) -> Iterator[_Task]:
+def _raw(key: LocalSigningKey) -> Iterator[Task]:
     data, public = bytes(64), key.verification_key
     signature = key.sign(data)
     for action, do in (
         ("issue", partial(key.sign, data)),
         ("verify", partial(public.verify, signature, data)),
     ):
-        yield _Task("signature alone", action, "", key.algorithm, do, len(data))
+        yield Task("signature alone", action, "", key.algorithm, do, len(data))
 
 
 def _tasks(
     mechanism: _Mechanism, name: str, document: Mapping[str, Any]
-) -> Iterator[_Task]:
+) -> Iterator[Task]:
     secured = mechanism.issue(document)
     if not mechanism.verify(secured):
         raise RuntimeError(f"{mechanism.name} does not verify its own {name}")
@@ -127,7 +108,7 @@ def _tasks(
         ("issue", partial(mechanism.issue, document)),
         ("verify", partial(mechanism.verify, secured)),
     ):
-        yield _Task(mechanism.name, action, name, mechanism.algorithm, do, len(secured))
+        yield Task(mechanism.name, action, name, mechanism.algorithm, do, len(secured))
 
 
 def _mechanisms(keys: Mapping[Algorithm, LocalSigningKey]) -> Iterator[_Mechanism]:
@@ -181,7 +162,7 @@ def _mechanisms(keys: Mapping[Algorithm, LocalSigningKey]) -> Iterator[_Mechanis
         yield _Mechanism(f"vc+jwt {algorithm}", algorithm, issue_jwt, verify_jwt)
 
 
-def _figure(task: _Task, raw: Mapping[tuple[str, str], float]) -> Figure:
+def _figure(task: Task, raw: Mapping[tuple[str, str], float]) -> Figure:
     rate = 1 / task.seconds
     if not task.document:
         figure = f"signature alone, {task.algorithm}, {task.action}"
