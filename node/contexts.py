@@ -61,6 +61,9 @@ def resources() -> Mapping[str, tuple[bytes]]:
     return {url: (octets,) for url, octets in _texts().items()}
 
 
+_HASTY_STEPS = 1_000
+
+
 @functools.cache
 def vocabulary() -> Vocabulary:
     """Return what is known of linked data: read once, the same for the whole process.
@@ -70,6 +73,16 @@ def vocabulary() -> Vocabulary:
         OSError, PackageNotFoundError: it does not carry it any more.
     """
     return Vocabulary(Contexts.of(_texts()))
+
+
+@functools.cache
+def hasty() -> Vocabulary:
+    """Return the same for work on the event loop: a few milliseconds, then it gives up.
+
+    Raises:
+        LinkedDataError, OSError, PackageNotFoundError: as `vocabulary`.
+    """
+    return Vocabulary(vocabulary().contexts, budget=_HASTY_STEPS, general=False)
 
 
 def _texts() -> dict[str, bytes]:

@@ -5,7 +5,9 @@ an archive) for it and asks again, until nothing more is wanted or obtainable. E
 judgement can be replayed later from what was gathered.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Self, TypeVar
@@ -24,6 +26,11 @@ from protocol.rules.trust import Standing
 from protocol.rules.validation import Evidence, Verification, Want, assess
 
 T = TypeVar("T")
+
+_LARGE = 64 * 1024
+"""Octets of a document that is not judged on the event loop."""
+_PATIENT = ThreadPoolExecutor(1, thread_name_prefix="patient")
+"""One document at a time: hostile ones wait for each other, nobody for them."""
 
 ROUNDS = 12
 """More than a chain of accreditation may be long; a bound, not a budget."""
@@ -67,6 +74,8 @@ class Gathered:
     accreditations: tuple[bytes, ...]
     unobtainable: dict[Want, str] = field(default_factory=dict)
     proof_checks: dict[str, ProofCheck] = field(default_factory=dict)
+    patient: bool = False
+    """It was found that the document takes more than a few milliseconds."""
 
     @classmethod
     def begin(
@@ -86,7 +95,7 @@ class Gathered:
             status_lists=self.status_lists,
             accreditations=self.accreditations,
             proof_checks=dict(self.proof_checks),
-            vocabulary=contexts.vocabulary(),
+            vocabulary=contexts.vocabulary() if self.patient else contexts.hasty(),
             resources=contexts.resources(),
             unobtainable=dict(self.unobtainable),
         )
@@ -113,14 +122,18 @@ async def verify(
         ProtocolError: the document cannot be read at all.
     """
     gathered = Gathered.begin(source, accreditations, fresh=fresh)
+    gathered.patient = len(octets) > _LARGE
     for _ in range(ROUNDS):
-        verification = assess(
-            octets,
-            media_type=media_type,
-            evidence=gathered.evidence(),
-            anchors=anchors,
-            at=at,
-            award_date=award_date,
+        verification = await _judge(
+            gathered,
+            lambda evidence: assess(
+                octets,
+                media_type=media_type,
+                evidence=evidence,
+                anchors=anchors,
+                at=at,
+                award_date=award_date,
+            ),
         )
         wants = [w for w in verification.wants if w not in gathered.unobtainable]
         if not wants:
@@ -210,13 +223,17 @@ async def verify_presentation(
     """
     presentation = presentations.read(octets, media_type)
     gathered = Gathered.begin(source, (), fresh=False)
+    gathered.patient = len(octets) > _LARGE
     for _ in range(ROUNDS):
-        shown = presentations.verify(
-            presentation,
-            evidence=gathered.evidence(),
-            at=at,
-            challenge=challenge,
-            domain=domain,
+        shown = await _judge(
+            gathered,
+            lambda evidence: presentations.verify(
+                presentation,
+                evidence=evidence,
+                at=at,
+                challenge=challenge,
+                domain=domain,
+            ),
         )
         wants = [w for w in shown.wants if w not in gathered.unobtainable]
         if not wants:
@@ -247,11 +264,23 @@ async def verify_presentation(
     return Presented(shown, tuple(found))
 
 
+async def _judge(gathered: Gathered, judge: Callable[[Evidence], T]) -> T:
+    """Let the protocol judge: here if that is quick, else beside the event loop."""
+    evidence = gathered.evidence()
+    if not gathered.patient:
+        return judge(evidence)
+    return await asyncio.get_running_loop().run_in_executor(_PATIENT, judge, evidence)
+
+
 async def _gather(
     want: Want, gathered: Gathered, source: Source, *, fresh: bool
 ) -> None:
     try:
-        if want.kind == "key":
+        if want.kind == "work":
+            if gathered.patient:
+                gathered.unobtainable[want] = "it exceeds the work limit"
+            gathered.patient = True
+        elif want.kind == "key":
             await _look_again(want, gathered, source)
         elif want.kind == "did":
             gathered.histories[want.id] = await source.history(Did.parse(want.id))

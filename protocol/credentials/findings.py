@@ -16,7 +16,7 @@ from protocol.errors import DidError
 from protocol.identity.dids import Did, DidHistory, resolve_offline
 from protocol.linked_data.terms import Vocabulary
 
-WantKind = Literal["did", "key", "status", "accreditation", "linked-data-proof"]
+WantKind = Literal["did", "key", "status", "accreditation", "linked-data-proof", "work"]
 Overall = Literal["valid", "invalid", "undetermined"]
 
 
@@ -74,7 +74,8 @@ class Want:
     id: str
     """A DID, a key that no known version of a DID document has, the URL of a status
     list, the DID an accreditation is about, or the digest of a linked-data proof with
-    what it is about (`StatedProof.digest`)."""
+    what it is about (`StatedProof.digest`). For `work` the mechanism that needs more
+    of it than the vocabulary in the evidence allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ _NAMES: Mapping[WantKind, str] = {
     "status": "the status list",
     "accreditation": "a statement about",
     "linked-data-proof": "a verdict on the linked-data proof",
+    "work": "more work on",
 }
 
 

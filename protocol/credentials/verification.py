@@ -239,6 +239,8 @@ def _holds(
         else:
             holds = proof.verify_graph(key, inquiry.evidence.vocabulary)
     except (UnknownContextError, WorkLimitError) as error:
+        if isinstance(error, WorkLimitError):
+            inquiry.lack(Want("work", proof.mechanism))
         return Result.UNKNOWN, f"the {proof.mechanism} proof was not judged: {error}"
     except LinkedDataError as error:
         return Result.INVALID, f"the {proof.mechanism} proof covers too little: {error}"

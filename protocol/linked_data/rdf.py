@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from protocol.errors import LinkedDataError
+from protocol.errors import LinkedDataError, WorkLimitError
 from protocol.linked_data import general, walk
 from protocol.linked_data.canonical import Canonical, Statement, canonicalize
 from protocol.linked_data.contexts import check_order
@@ -22,12 +22,15 @@ def quads_of(
     Raises:
         UnknownContextError: it names a context that is not at hand.
         LinkedDataError: it is not JSON-LD, or says what its graph would not.
+        WorkLimitError: the general processor is needed, which may not be used.
     """
     check_order(document.get("@context"))
     quads: Sequence[Statement]
     try:
         quads = walk.quads_of(document, vocabulary, namer)
-    except OutsideSubsetError:
+    except OutsideSubsetError as error:
+        if not vocabulary.general:
+            raise WorkLimitError("only the general processor reads this") from error
         quads = general.quads_of(document, vocabulary.contexts, namer)
     if not quads:
         raise LinkedDataError("a document that states nothing a proof could cover")
@@ -39,13 +42,12 @@ def canonical_form(
     vocabulary: Vocabulary,
     *,
     algorithm: str = "sha256",
-    budget: int | None = None,
 ) -> Canonical:
     """Return the canonical form of the graph a document states (RDFC-1.0).
 
     Raises:
         LinkedDataError: as `quads_of`.
-        WorkLimitError: its blank nodes resemble each other too much for the budget.
+        WorkLimitError: it costs more than the vocabulary allows.
     """
     quads = quads_of(document, vocabulary)
-    return canonicalize(quads, algorithm=algorithm, budget=budget)
+    return canonicalize(quads, algorithm=algorithm, budget=vocabulary.budget)

@@ -194,6 +194,10 @@ class Vocabulary:
     """All that is needed to read a document as a graph."""
 
     contexts: Contexts
+    budget: int | None = None
+    """Steps for telling blank nodes apart; None for what is usual."""
+    general: bool = True
+    """The general processor may be used, which takes fifty times as long."""
     initial: ActiveContext = field(default_factory=ActiveContext)
     _local: dict[tuple[int, str], tuple[ActiveContext, ActiveContext]] = field(
         default_factory=dict
