@@ -1,13 +1,17 @@
-"""Finds the credential baked into a picture: Open Badges as PNG and SVG.
+"""Credentials baked into pictures, and out of them again: Open Badges as PNG and SVG.
 
 Open Badges 3.0, section "Baked Badges": a PNG carries the credential in an `iTXt` chunk
 with the keyword `openbadgecredential`, an SVG in an element `credential` of the
 namespace `https://purl.imsglobal.org/ob/v3p0`; version 2 said `openbadges`. The
-picture itself is not looked at, and nothing it refers to is fetched.
+picture itself is not looked at, and nothing it refers to is fetched. What is baked in
+here is always of version 3: a JWT as it is, or JSON.
 """
 
 import zlib
 from collections.abc import Iterator
+from typing import Final
+
+from lxml import etree
 
 from adapters.elmo_signature import parse
 from adapters.source import SourceError
@@ -15,9 +19,11 @@ from adapters.source import SourceError
 PNG = b"\x89PNG\r\n\x1a\n"
 LARGEST_CREDENTIAL = 4 * 1024 * 1024
 """Bytes of a compressed chunk after unpacking."""
-_KEYWORDS = {b"openbadgecredential", b"openbadges"}
+_KEYWORD: Final = b"openbadgecredential"
+_KEYWORDS = {_KEYWORD, b"openbadges"}
+_SPACE: Final = "https://purl.imsglobal.org/ob/v3p0"
 _SPACES = {
-    "https://purl.imsglobal.org/ob/v3p0": "credential",
+    _SPACE: "credential",
     "http://openbadges.org": "assertion",
 }
 
@@ -33,6 +39,26 @@ def unwrap(octets: bytes) -> bytes:
     if _is_svg(octets):
         return _from_svg(octets)
     return octets
+
+
+def bake(credential: bytes, picture: bytes) -> bytes:
+    """Return a PNG or SVG with `credential` in it, in the place of one that was there.
+
+    Raises:
+        SourceError: neither PNG nor SVG, a damaged one, or a credential that is no
+            text.
+    """
+    try:
+        text = credential.decode().strip()
+    except UnicodeDecodeError as error:
+        raise SourceError("a credential that is not UTF-8") from error
+    if not text or "\0" in text:
+        raise SourceError("there is no credential to bake in")
+    if picture.startswith(PNG):
+        return _into_png(text, picture)
+    if _is_svg(picture):
+        return _into_svg(text, picture)
+    raise SourceError("the picture is neither a PNG nor an SVG")
 
 
 def is_picture(octets: bytes) -> bool:
@@ -56,6 +82,47 @@ def _chunks(octets: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise SourceError("the PNG is damaged")
         yield kind, content
         at = end
+
+
+def _into_png(text: str, picture: bytes) -> bytes:
+    # Not compressed, no language: as the specification demands.
+    baked = _chunk(b"iTXt", _KEYWORD + b"\0\0\0\0\0" + text.encode())
+    parts = [PNG]
+    for kind, content in _chunks(picture):
+        is_text = kind in {b"iTXt", b"tEXt", b"zTXt"}
+        if is_text and content.split(b"\0", 1)[0] in _KEYWORDS:
+            continue
+        parts.append(_chunk(kind, content))
+        if kind == b"IHDR":
+            parts.append(baked)
+    if baked not in parts:
+        raise SourceError("the PNG is damaged")
+    return b"".join(parts)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    check = zlib.crc32(kind + content).to_bytes(4, "big")
+    return len(content).to_bytes(4, "big") + kind + content + check
+
+
+def _into_svg(text: str, picture: bytes) -> bytes:
+    root = parse(picture, doctype=True)
+    for space, name in _SPACES.items():
+        for old in list(root.iter(f"{{{space}}}{name}")):
+            around = old.getparent()
+            if around is None:
+                raise SourceError("there is no picture in this SVG")
+            around.remove(old)
+    element = etree.Element(f"{{{_SPACE}}}credential", nsmap={"openbadges": _SPACE})
+    if text.startswith("{"):
+        # What ends a CDATA section must not stand in one.
+        element.text = text if "]]>" in text else etree.CDATA(text)
+    else:
+        element.set("verify", text)
+    root.insert(0, element)
+    return etree.tostring(
+        root.getroottree(), xml_declaration=True, encoding="UTF-8", standalone=False
+    )
 
 
 def _from_png(octets: bytes) -> bytes:
@@ -89,7 +156,7 @@ def _international_text(content: bytes) -> bytes:
 
 
 def _from_svg(octets: bytes) -> bytes:
-    root = parse(octets)
+    root = parse(octets, doctype=True)
     for space, name in _SPACES.items():
         for element in root.iter(f"{{{space}}}{name}"):
             found = (element.text or "").strip() or element.get("verify", "").strip()

@@ -135,8 +135,11 @@ def _parser(*, reading: bool) -> etree.XMLParser:
     )
 
 
-def parse(xml: bytes, *, reading: bool = True) -> etree._Element:
+def parse(xml: bytes, *, reading: bool = True, doctype: bool = False) -> etree._Element:
     """Parse XML from a stranger.
+
+    `doctype` lets a document name its type, as pictures do; it declares nothing then,
+    and what it names is not loaded.
 
     Raises:
         SourceError: not well formed, with a DTD, or nested too deeply.
@@ -147,7 +150,7 @@ def parse(xml: bytes, *, reading: bool = True) -> etree._Element:
         raise SourceError(f"not well-formed XML: {error}") from error
     info = root.getroottree().docinfo
     if (
-        info.internalDTD is not None
+        not _is_harmless(info.internalDTD, named=doctype)
         or info.externalDTD is not None
         or any(
             isinstance(node, etree._Entity)  # noqa: SLF001 - lxml has no other name for it
@@ -161,6 +164,14 @@ def parse(xml: bytes, *, reading: bool = True) -> etree._Element:
         if not level:
             return root
     raise SourceError(f"elements nested more than {DEEPEST} deep")
+
+
+def _is_harmless(dtd: etree.DTD | None, *, named: bool) -> bool:
+    """Tell whether a document type declares nothing, and may be named at all."""
+    if dtd is None:
+        return True
+    declared = (dtd.iterentities, dtd.iterelements)  # type: ignore[attr-defined] # not in the stubs
+    return named and not any(any(each()) for each in declared)
 
 
 def verify(

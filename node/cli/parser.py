@@ -29,6 +29,7 @@ _COMMANDS = {
     "revoke": "issuing:add_revoke",
     "verify": "verifying:add_parser",
     "credential": "credential:add_parser",
+    "bake": "baking:add_parser",
     "consent": "exchanging:add_consent",
     "query": "exchanging:add_query",
     "evidence": "evidencing:add_evidence",

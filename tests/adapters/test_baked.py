@@ -2,7 +2,7 @@ import zlib
 
 import pytest
 
-from adapters.baked import LARGEST_CREDENTIAL, PNG, is_picture, unwrap
+from adapters.baked import LARGEST_CREDENTIAL, PNG, bake, is_picture, unwrap
 from adapters.source import SourceError
 
 CREDENTIAL = b"eyJhbGciOiJFZERTQSJ9.e30.c2ln"
@@ -105,3 +105,85 @@ def test_a_flipped_bit_in_a_chunk_is_noticed():
 
     with pytest.raises(SourceError, match="damaged"):
         unwrap(bytes(baked))
+
+
+JSON = '{"name": "蛍 <&> ]] >"}'.encode()
+DOCTYPE = (
+    '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" '
+    '"http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">'
+)
+
+
+def typed(declared: str, inner: str = "") -> bytes:
+    return svg(inner).replace(b"<svg", declared.encode() + b"<svg", 1)
+
+
+PICTURES = [
+    png(chunk(b"IDAT", b"x")),
+    png(chunk(b"iTXt", text(b"openbadges", b"https://old.example"))),
+    png(chunk(b"iTXt", text(b"openbadgecredential", b"{}")), chunk(b"tEXt", b"a\0b")),
+    svg("<path d='M0 0'/>"),
+    svg("<openbadges:credential>{}</openbadges:credential>"),
+    typed(DOCTYPE, "<path d='M0 0'/>"),
+]
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize("credential", [CREDENTIAL, JSON, b'{"a":"]]>"}'])
+def test_what_was_baked_in_comes_out(picture, credential):
+    baked = bake(credential, picture)
+    assert unwrap(baked) == credential
+    assert unwrap(bake(b"{}", baked)) == b"{}"
+    assert bake(credential, baked) == baked
+
+
+def test_the_rest_of_a_picture_stays_as_it_is():
+    plain = png(
+        chunk(b"gAMA", b"\0\0\0\1"), chunk(b"IDAT", b"x"), chunk(b"tEXt", b"a\0b")
+    )
+    baked = bake(JSON, plain)
+    assert b"openbadgecredential\0\0\0\0\0" + JSON in baked
+    start = baked.index(b"iTXt") - 4
+    end = start + 12 + len(b"openbadgecredential") + 5 + len(JSON)
+    assert baked[:start] + baked[end:] == plain
+    assert b"<path" in bake(JSON, svg("<path d='M0 0'/>"))
+
+
+OUTER = (
+    b'<o:credential xmlns:o="https://purl.imsglobal.org/ob/v3p0"><svg/>'
+    b"</o:credential>"
+)
+
+
+@pytest.mark.parametrize(
+    ("credential", "picture", "says"),
+    [
+        (b"", png(), "no credential"),
+        (b"a\0b", png(), "no credential"),
+        (b"\xff", png(), "UTF-8"),
+        (JSON, b"GIF89a", "neither"),
+        (JSON, PNG, "damaged"),
+        (JSON, png()[:-5], "damaged"),
+        (JSON, svg("<a>"), "XML"),
+        (
+            JSON,
+            OUTER,
+            "no picture",
+        ),
+    ],
+)
+def test_what_cannot_be_baked_is_said(credential, picture, says):
+    with pytest.raises(SourceError, match=says):
+        bake(credential, picture)
+
+
+def test_a_picture_may_name_its_type_but_declare_nothing():
+    inner = "<openbadges:credential>{}</openbadges:credential>"
+    assert unwrap(typed(DOCTYPE, inner)) == b"{}"
+    for declared in (
+        '<!DOCTYPE svg [<!ENTITY x "y">]>',
+        "<!DOCTYPE svg [<!ELEMENT svg ANY>]>",
+        '<!DOCTYPE svg [<!ENTITY % x SYSTEM "file:///etc/passwd"> %x;]>',
+    ):
+        with pytest.raises(SourceError, match="DTD"):
+            unwrap(typed(declared, inner))
