@@ -15,7 +15,7 @@ from node.cli.common import Exit, UsageError, opened, say, show
 from node.context import NodeContext
 from node.handle import Node
 from node.matching import STUDENT_NUMBER, number_value
-from node.services import correcting, issuing
+from node.services import correcting, exporting, issuing
 from node.store import credentials, learners
 from node.store.credentials import Credential
 from protocol.credentials.record_model import KINDS
@@ -33,6 +33,11 @@ def add_issue(parser: ArgumentParser) -> None:
         "--kind", action="append", choices=KINDS, default=[], required=True
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="write files there")
+    parser.add_argument(
+        "--format",
+        choices=["clr"],
+        help="write each transcript, with the badges, as a CLR 2.0 too",
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(command=issue)
 
@@ -56,6 +61,9 @@ def add_revoke(parser: ArgumentParser) -> None:
 
 async def issue(arguments: Namespace) -> int:
     """Issue to one learner or to a cohort; say who gets nothing and why."""
+    one = arguments.output and arguments.learner and "transcript" in arguments.kind
+    if arguments.format and not one:
+        raise UsageError("--format clr needs --learner, --kind transcript and --output")
     async with opened(arguments) as node:
         if arguments.programme:
             return await _cohort(node, arguments)
@@ -79,6 +87,8 @@ async def _one(node: Node, arguments: Namespace) -> int:
         _standing, context=node.context, learner_id=learner_id, kinds=arguments.kind
     )
     files = _write(held, arguments.output)
+    if arguments.format:
+        _write_clr(held, files, node.context, arguments.output)
     if arguments.json:
         show(
             {
@@ -256,3 +266,25 @@ def _write(held: Collection[Credential], folder: Path | None) -> dict[str, list[
             (folder / f"{stem}.json").write_text(text + "\n", encoding="utf-8")
             (folder / f"{stem}.sd-jwt").write_text(one.sd_jwt, encoding="ascii")
     return names
+
+
+def _write_clr(
+    held: Collection[Credential],
+    files: dict[str, list[str]],
+    context: NodeContext,
+    folder: Path,
+) -> None:
+    """Write each transcript as a CLR, and add its name to those of its files."""
+    for one in held:
+        if one.kind != "transcript":
+            continue
+        badges = [
+            other
+            for other in held
+            if other.kind == "micro-credential" and other.lang == one.lang
+        ]
+        clr = exporting.as_clr(one, badges, context=context, at=context.clock())
+        name = files[one.id][0].replace(".json", ".clr.json")
+        text = json.dumps(clr, ensure_ascii=False, indent=1)
+        (folder / name).write_text(text + "\n", encoding="utf-8")
+        files[one.id].append(name)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from protocol.credentials import related_resources
+from protocol.credentials import open_badges, related_resources
 from protocol.credentials.findings import Finding, Result
 from protocol.credentials.form import credential_faults, listed
 from protocol.credentials.model import SecuredDocument
@@ -34,10 +34,6 @@ ACCREDITATION_TYPES = frozenset(
 TRUST_CONTEXT = NAMESPACE + "ns/trust/1"
 
 _NOTHING: Mapping[str, Collection[bytes]] = MappingProxyType({})
-_BADGES = frozenset({"OpenBadgeCredential", "AchievementCredential"})
-_OPEN_BADGES = re.compile(
-    r"https://purl\.imsglobal\.org/spec/ob/v3p0/(context(-3\.\d+\.\d+)?|extensions)\.json"
-)
 _OURS = re.compile(re.escape(NAMESPACE) + r"ns/[a-z-]+/1")
 _CONTEXTS = frozenset(
     {
@@ -99,7 +95,7 @@ def _unknown(document: SecuredDocument) -> str | None:
         named = foreign[0] if isinstance(foreign[0], str) else "that stands inline"
         return f"the context {named} is not one this node knows"
     special = [one for one in document.types if one != "VerifiableCredential"]
-    known = _BADGES | ACCREDITATION_TYPES | {CREDENTIAL_TYPE}
+    known = open_badges.TYPES | ACCREDITATION_TYPES | {CREDENTIAL_TYPE}
     if special and not document.kind and known.isdisjoint(special):
         return f"the type {special[0]} is not one this node knows"
     return None
@@ -108,7 +104,7 @@ def _unknown(document: SecuredDocument) -> str | None:
 def _is_known(context: str) -> bool:
     return (
         context in _CONTEXTS
-        or bool(_OPEN_BADGES.fullmatch(context))
+        or open_badges.is_context(context)
         or bool(_OURS.fullmatch(context))
     )
 
@@ -137,47 +133,4 @@ def _shape(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _vc(claims: Mapping[str, Any]) -> Iterator[str]:
     yield from credential_faults(claims)
-    types = listed(claims.get("type"))
-    if not _BADGES.isdisjoint(filter(_is_text, types)):
-        subjects = listed(claims.get("credentialSubject"))
-        yield from _badge(claims, listed(claims.get("@context")), subjects)
-
-
-def _badge(
-    claims: Mapping[str, Any], contexts: list[Any], subjects: list[Any]
-) -> Iterator[str]:
-    """Check what Open Badges 3.0 requires of an AchievementCredential."""
-    if not any(isinstance(c, str) and _OPEN_BADGES.fullmatch(c) for c in contexts[1:2]):
-        yield "an Open Badge whose second context is not that of Open Badges 3.0"
-    if not _is_text(claims.get("id")):
-        yield "an Open Badge without an id"
-    if "validFrom" not in claims and "issuanceDate" not in claims:
-        yield "an Open Badge without validFrom"
-    issuer = claims.get("issuer")
-    if isinstance(issuer, dict) and "Profile" not in listed(issuer.get("type")):
-        yield "an Open Badge whose issuer is not a Profile"
-    for subject in subjects:
-        if isinstance(subject, dict):
-            yield from _achievement(subject)
-
-
-def _achievement(subject: Mapping[str, Any]) -> Iterator[str]:
-    if "AchievementSubject" not in listed(subject.get("type")):
-        yield "an Open Badge whose subject is not an AchievementSubject"
-    if not _is_text(subject.get("id")) and not listed(subject.get("identifier")):
-        yield "an Open Badge whose subject has neither id nor identifier"
-    achievement = subject.get("achievement")
-    if not isinstance(achievement, dict):
-        yield "an Open Badge without an achievement"
-        return
-    if "Achievement" not in listed(achievement.get("type")):
-        yield "an Open Badge whose achievement is not of the type Achievement"
-    for name in ("id", "name", "description"):
-        if not achievement.get(name):
-            yield f"an achievement without {name}"
-    if not isinstance(achievement.get("criteria"), dict):
-        yield "an achievement without criteria"
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
+    yield from open_badges.faults(claims)

@@ -150,7 +150,7 @@ def as_open_badge(record: Mapping[str, Any], *, issuer: str) -> dict[str, Any]:
         "awardedDate": f"{stated['awarded_on']}T00:00:00Z",
         "credentialSubject": {
             "type": ["AchievementSubject"],
-            "identifier": _identifiers(record["holder"]),
+            "identifier": identity_objects(record["holder"]),
             "creditsEarned": stated["workload"]["value"],
             "achievement": achievement,
         },
@@ -216,7 +216,7 @@ _IDENTITY_TYPES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def _identifiers(holder: Mapping[str, str]) -> list[dict[str, Any]]:
+def identity_objects(holder: Mapping[str, str]) -> list[dict[str, Any]]:
     """State the learner as identity objects, the whole name first."""
     whole = f"{holder.get('given_name', '')} {holder.get('family_name', '')}".strip()
     stated = [("name", whole)] + [

@@ -11,11 +11,13 @@ may say what it says is for `protocol.rules`.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from protocol.credentials import conformance, revocation
+from protocol.credentials import conformance, contained, revocation
 from protocol.credentials.findings import (
+    AUTHENTICITY,
     PROOF,
     Evidence,
     Finding,
@@ -55,8 +57,9 @@ def verify(
     the holder is a fault, without it only a wrong one is.
     """
     inquiry = Inquiry(evidence, at)
-    findings = authenticity(document, inquiry)
-    findings["status_now"] = status_now(document, findings, inquiry)
+    findings = _by_itself(document, inquiry)
+    if all(findings[name].result == Result.VALID for name in PROOF):
+        findings |= _with_contained(document, findings, inquiry)
     findings["holder_binding"] = _holder_binding(document, binding, at)
     findings["time_evidence"] = _time_evidence(document)
     findings["status_at"] = Finding(
@@ -65,6 +68,62 @@ def verify(
         "no other moment than that of status_now was asked about",
     )
     return Verification(document, findings, tuple(inquiry.wants))
+
+
+def _by_itself(document: SecuredDocument, inquiry: Inquiry) -> dict[str, Finding]:
+    """Find out what the policy of authenticity requires, but for what is inside."""
+    findings = authenticity(document, inquiry)
+    return findings | {"status_now": status_now(document, findings, inquiry)}
+
+
+def _with_contained(
+    document: SecuredDocument, findings: Mapping[str, Finding], inquiry: Inquiry
+) -> dict[str, Finding]:
+    """Add what is inside: a record is as good as each credential it gathers."""
+    parts, said = contained.gathered(document), contained.endorsements(document)
+    if len(parts) + len(said) > contained.MOST:
+        reason = f"it contains more than {contained.MOST} credentials"
+        return {"integrity": Finding("integrity", Result.UNKNOWN, reason)}
+    changed: dict[str, Finding] = {}
+    if parts:
+        each = [_part(part, inquiry) for part in parts]
+        for name in AUTHENTICITY:
+            changed[name] = _together(
+                name, [findings[name], *(one[name] for one in each)]
+            )
+    if said:
+        found = [_endorsement(part, inquiry) for part in said]
+        changed["endorsements"] = _together("endorsements", found)
+    return changed
+
+
+def _part(part: contained.Part, inquiry: Inquiry) -> dict[str, Finding]:
+    """Judge a contained credential by itself, each reason with its name."""
+    if isinstance(part.document, str):
+        reason = f"{part.label}: {part.document}"
+        return {name: Finding(name, Result.INVALID, reason) for name in AUTHENTICITY}
+    found = _by_itself(part.document, inquiry)
+    return {
+        name: replace(
+            one,
+            reason=f"{part.label}: {one.reason}",
+            evidence={"contained": part.label, **one.evidence},
+        )
+        for name, one in found.items()
+    }
+
+
+def _endorsement(part: contained.Part, inquiry: Inquiry) -> Finding:
+    found = _part(part, inquiry)
+    result = worst(one.result for one in found.values())
+    issuer = "" if isinstance(part.document, str) else part.document.issuer_id
+    evidence = {"contained": part.label, "issuer": issuer}
+    reasons = [one.reason for one in found.values() if one.result == result]
+    if result != Result.INVALID and not contained.is_about(part):
+        result = Result.INVALID
+        reasons = [f"{part.label}: not an endorsement of what it stands in"]
+    reason = f"{issuer} endorses it" if result == Result.VALID else "; ".join(reasons)
+    return Finding("endorsements", result, reason, evidence)
 
 
 def authenticity(document: SecuredDocument, inquiry: Inquiry) -> dict[str, Finding]:

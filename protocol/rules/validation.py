@@ -77,7 +77,7 @@ def assess(
         finding, wanted = _accredited(name, verified, award, evidence, anchors, at)
         findings[name] = finding
         wants += wanted
-    ordered = {name: findings[name] for name in _ORDER}
+    ordered = {name: findings[name] for name in _ORDER if name in findings}
     return Verification(document, ordered, tuple(dict.fromkeys(wants)))
 
 
@@ -92,6 +92,7 @@ _ORDER = (
     "status_now",
     "status_at",
     "holder_binding",
+    "endorsements",
     "schema",
 )
 

@@ -150,8 +150,7 @@ def test_the_rest_of_a_picture_stays_as_it_is():
 
 
 OUTER = (
-    b'<o:credential xmlns:o="https://purl.imsglobal.org/ob/v3p0"><svg/>'
-    b"</o:credential>"
+    b'<o:credential xmlns:o="https://purl.imsglobal.org/ob/v3p0"><svg/></o:credential>'
 )
 
 

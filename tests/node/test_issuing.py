@@ -7,7 +7,7 @@ import pytest
 
 from node.context import NodeContext
 from node.identity import Identity
-from node.services import issuing
+from node.services import exporting, issuing
 from node.services.drafting import Missing
 from node.settings import Settings
 from node.store import audit, credentials, documents, learners
@@ -15,7 +15,7 @@ from node.store.engine import open_store
 from node.store.learners import ErasedError
 from node.store.migrate import upgrade
 from node.store.sealed import Vault
-from protocol.credentials import status_lists
+from protocol.credentials import open_badges, status_lists
 from protocol.credentials.record_model import KINDS, unknown_units, vct
 from protocol.credentials.vcdm import record_of
 from protocol.errors import NotFoundError, UnexpectedMessageError
@@ -189,6 +189,23 @@ async def test_both_forms_verify_and_say_the_same(store, context, graduate, kind
     assert {k: v for k, v in token.claims().items() if k in record} == record
     assert token.claims()["vct"] == vct(kind)
     assert unknown_units(kind, record) == ()
+
+
+async def test_a_transcript_goes_out_as_a_clr_with_its_badges(
+    store, context, graduate, clock
+):
+    transcript = await issued_to(store, context, graduate, "transcript")
+    badge = await issued_to(store, context, graduate, "micro-credential")
+
+    clr = exporting.as_clr(transcript, [badge], context=context, at=clock())
+
+    key = context.identity.eddsa.verification_key
+    held = clr["credentialSubject"]["verifiableCredential"]
+    assert clr["credentialStatus"] == transcript.vc["credentialStatus"]
+    assert held[-1] == badge.vc
+    assert len(held) == len(transcript.vc["credentialSubject"]["results"]) + 1
+    assert all(data_integrity.verify(one, key) for one in [clr, *held])
+    assert list(open_badges.faults(clr)) == []
 
 
 async def test_both_forms_point_at_the_place_that_is_stored(store, context, graduate):
