@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from adapters import baked, elmo
+from adapters import baked, elmo, elmo_signature
 from adapters.elmo_signature import Verdict as Seal
 from adapters.source import SourceError
 from node.context import NodeContext
@@ -26,6 +26,8 @@ from protocol.credentials.model import SecuredDocument
 from protocol.errors import NotFoundError, ProtocolError
 
 Policy = Literal["recognition", "authenticity"]
+_PACKED = (b"\x1f\x8b", b"H4sI", b"PD94bWwg", b"PGVsbW8", b"77u/PD94")
+"""How gzip, base64 of gzip, and base64 of XML or of ELMO begin."""
 _ELMO_NAMESPACES = (b"<elmo", b":elmo")
 
 
@@ -244,7 +246,7 @@ def _title(record: Mapping[str, Any]) -> str:
 def is_elmo(octets: bytes) -> bool:
     """Whether a file is an ELMO document, plain or packed as EMREX sends it."""
     head = octets[:65536]
-    if head.lstrip().startswith((b"\x1f\x8b", b"H4sI")):
+    if head.lstrip().startswith(_PACKED):
         return True
     return not baked.is_picture(octets) and any(n in head for n in _ELMO_NAMESPACES)
 
@@ -257,8 +259,14 @@ def of_elmo(
     Raises:
         SourceError: it cannot be read.
     """
-    found = elmo.read(octets, file=name, document="", at=at)
-    findings = _elmo_findings(found.verdict)
+    try:
+        found = elmo.read(octets, file=name, document="", at=at)
+        unread = ""
+    except SourceError as error:
+        # A form that is not read may be signed all the same.
+        seal, _ = elmo_signature.verify(elmo_signature.unpack(octets), at=at)
+        found, unread = elmo.ElmoDocument("", seal, None, (), ()), str(error)
+    findings = _elmo_findings(found.verdict, unread)
     results = {one.result for one in findings if one.name in POLICIES[policy]}
     overall = "valid"
     if "invalid" in results:
@@ -286,7 +294,7 @@ def of_elmo(
     )
 
 
-def _elmo_findings(seal: Seal) -> list[Shown]:
+def _elmo_findings(seal: Seal, unread: str) -> list[Shown]:
     """State what an XML signature is worth in the words of a credential's findings."""
     expired = next((r for r in seal.remarks if "expired" in r), "")
     others = "; ".join(r for r in seal.remarks if r != expired)
@@ -305,5 +313,5 @@ def _elmo_findings(seal: Seal) -> list[Shown]:
         ),
         Shown("issuer_accredited_at_award", "unknown", "", ()),
         Shown("status_now", "not-applicable", "", ()),
-        Shown("schema", "valid", "", ()),
+        Shown("schema", "unknown" if unread else "valid", unread, ()),
     ]

@@ -16,7 +16,7 @@ from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 from protocol import securing
-from protocol.credentials import envelopes, status_entries, vcdm
+from protocol.credentials import envelopes, json_forms, status_entries, vcdm
 from protocol.credentials.envelopes import is_enveloped
 from protocol.credentials.enveloping import open_envelope
 from protocol.credentials.proofs import StatedProof, as_moment, moment, proofs_of
@@ -30,6 +30,7 @@ from protocol.errors import DidError, SecuringError
 from protocol.identity.dids import Did
 from protocol.identity.multibase import as_base64url
 from protocol.linked_data.jcs import parse_strict
+from protocol.securing import jades
 from protocol.securing.sd_jwt import SdJwt
 
 _ENVELOPED: Final = "EnvelopedVerifiableCredential"
@@ -206,15 +207,26 @@ def read(octets: bytes, media_type: str | None = None) -> SecuredDocument:
         if inner.octets.lstrip().startswith(b"{"):
             raise SecuringError("an envelope around what is secured without one")
         return read(*inner)
+    if json_forms.is_one(document):
+        sealed = json_forms.read(document)
+        if sealed.media_type == jades.MEDIA_TYPE:
+            _require_credential(sealed.claims)
+        return SecuredDocument(
+            octets, sealed.media_type, sealed.claims, sealed.proofs, sealed.sd_jwt
+        )
+    _require_credential(document)
+    return SecuredDocument(
+        octets, securing.media_type_of(mechanism), document, proofs_of(document)
+    )
+
+
+def _require_credential(document: Any) -> None:
     if not isinstance(document, dict):
         raise SecuringError("a JSON document that is not an object")
     types = document.get("type")
     listed = types if isinstance(types, list) else [types]
     if "@context" not in document or "VerifiableCredential" not in listed:
         raise SecuringError("a JSON document that is not a verifiable credential")
-    return SecuredDocument(
-        octets, securing.media_type_of(mechanism), document, proofs_of(document)
-    )
 
 
 def _entries(stated: Iterable[Any]) -> Iterator[StatusEntry]:

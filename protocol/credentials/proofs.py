@@ -7,7 +7,7 @@ the name of what it cannot judge. Neither ever verifies.
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
@@ -20,6 +20,7 @@ from protocol.linked_data.jcs import canonical
 from protocol.linked_data.terms import Vocabulary
 from protocol.securing import data_integrity, selective
 from protocol.securing.data_integrity import GRAPH_SUITES, MAXIMUM_PROOFS, SUITES
+from protocol.securing.jades import Seal
 from protocol.securing.sd_values import UnimplementedFeatureError
 
 PURPOSE: Relationship = "assertionMethod"
@@ -31,6 +32,7 @@ LINKED_DATA_SUITES = frozenset(
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
+_STAND_IN = "did:example:none#none"
 _LAST_MOMENT = 253_402_300_799
 """Seconds until the year 10000."""
 
@@ -56,6 +58,10 @@ class StatedProof:
     """What a holder was given to sign by whoever asked."""
     domain: tuple[str, ...] = ()
     """For whom a holder signed."""
+    brought: VerificationKey | None = None
+    """The key its own URL spells out, where that is no DID: whose it is is not told."""
+    seal: Seal | None = None
+    """The seal, with a certificate in place of a key, and whether it fits."""
     alone: bytes | None = None
     """The document with this proof only, for a linked-data processor to judge."""
 
@@ -111,7 +117,7 @@ def _proof(
     name = suite if kind == "DataIntegrityProof" else kind
     if not isinstance(name, str):
         return StatedProof("proof", fault="a proof without a type or a cryptosuite")
-    url = did_url(stated.get("verificationMethod"))
+    url = _key_url(stated.get("verificationMethod"))
     fault = None
     if stated.get("proofPurpose") != purpose:
         fault = f"a proof whose purpose is not {purpose}"
@@ -147,20 +153,21 @@ def _readable(
 ) -> StatedProof:
     """Read a proof with one of this node's own cryptosuites."""
     try:
-        read = data_integrity.read(stated)
+        read = _read(stated, url)
         signed = data_integrity.what_is_signed(document, stated)
     except SecuringError as error:
         return StatedProof(name, url, fault=str(error))
     is_by = cache(partial(data_integrity.is_by, read, signed))
     return StatedProof(
         read.cryptosuite,
-        read.verification_method,
+        url,
         _aware(read.created),
         _aware(read.expires),
         verify=is_by,
         verify_graph=is_by if read.cryptosuite in GRAPH_SUITES else None,
         challenge=text_of(stated.get("challenge")),
         domain=texts_of(stated.get("domain")),
+        brought=None if url else _spelt_out(stated["verificationMethod"]),
     )
 
 
@@ -189,6 +196,38 @@ def _derived(
         challenge=text_of(stated.get("challenge")),
         domain=texts_of(stated.get("domain")),
     )
+
+
+def _read(stated: Mapping[str, Any], url: DidUrl | None) -> data_integrity.Proof:
+    """Read a proof whose key may be named by a URL that is not of a DID.
+
+    Open Badges name keys of issuers on the web like that. The name is signed as it is
+    stated; only for reading does another stand in its place.
+    """
+    named = stated.get("verificationMethod")
+    if url == named or not isinstance(named, str) or not _is_url(named):
+        return data_integrity.read(stated)
+    read = data_integrity.read({**stated, "verificationMethod": url or _STAND_IN})
+    return replace(read, options={**read.options, "verificationMethod": named})
+
+
+def _is_url(text: str) -> bool:
+    return text.startswith(("https://", "http://", "urn:", "did:"))
+
+
+def _spelt_out(url: str) -> VerificationKey | None:
+    """Return the key a fragment is the Multikey of; None if it is none."""
+    try:
+        return VerificationKey.from_multikey(url.partition("#")[2])
+    except MalformedValueError:
+        return None
+
+
+def _key_url(value: Any) -> DidUrl | None:
+    """Read the URL of a key; a `did:key` alone names the one key it has."""
+    if isinstance(value, str) and value.startswith("did:key:") and "#" not in value:
+        value = f"{value}#{value.removeprefix('did:key:')}"
+    return did_url(value)
 
 
 def _for_others(name: str, alone: Mapping[str, Any], url: DidUrl | None) -> StatedProof:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from protocol.credentials import conformance, contained, revocation
+from protocol.credentials import conformance, contained, revocation, seals
 from protocol.credentials.findings import (
     AUTHENTICITY,
     PROOF,
@@ -88,12 +88,12 @@ def _with_contained(
     if parts:
         each = [_part(part, inquiry) for part in parts]
         for name in AUTHENTICITY:
-            changed[name] = _together(
+            changed[name] = together(
                 name, [findings[name], *(one[name] for one in each)]
             )
     if said:
         found = [_endorsement(part, inquiry) for part in said]
-        changed["endorsements"] = _together("endorsements", found)
+        changed["endorsements"] = together("endorsements", found)
     return changed
 
 
@@ -212,6 +212,9 @@ def _issuer(
     document: SecuredDocument, inquiry: Inquiry
 ) -> tuple[Finding, DidHistory | None]:
     """Find out who issued the document, and whether that is who signed it."""
+    sealed = [seals.issuer(p.seal, document) for p in document.proofs if p.seal]
+    if sealed:
+        return together("issuer_identified", sealed), None
     named = {"issuer": document.issuer_id}
     issuer = document.issuer
     result, reason = _claimed(document)
@@ -262,12 +265,15 @@ def judge(
         # Whoever that is: the proof can be judged without asking anybody.
         found = inquiry.history(signer.did)
         history = None if isinstance(found, str) else found
+    if proof.seal:
+        return seals.judge(proof.seal, proof.mechanism)
     key, at_signing = key_at_signing(
         proof, issued_at=issued_at, history=history, at=inquiry.at, purpose=purpose
     )
     if history is not None and signer and key is None:
         # The signer may have rotated since its document was last looked at.
         inquiry.lack(Want("key", signer))
+    key = key or proof.brought
     named = {"mechanism": proof.mechanism}
     if proof.verification_method:
         named["verification_method"] = str(proof.verification_method)

@@ -12,7 +12,7 @@ has coarser units, which are then shown whole or not at all. The holder's proof 
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -180,6 +180,34 @@ def take_apart(text: str, read: Callable[[str], jose.Jws]) -> SdJwt:
     disclosures = tuple(map(Disclosure.read, texts))
     contents = unfold(jws.claims, disclosures)
     return SdJwt(jws, token, disclosures, binding or None, contents)
+
+
+def from_json_form(
+    document: Mapping[str, Any], signatures: Sequence[Mapping[str, Any]]
+) -> str:
+    """Return an SD-JWT in JSON as `parse` reads it.
+
+    Implements RFC 9901, section "JWS JSON Serialization".
+
+    Raises:
+        SecuringError: several signatures, or parts that are not texts.
+    """
+    if len(signatures) != 1:
+        raise SecuringError("an SD-JWT with more than one signature")
+    stated = signatures[0]
+    header = stated.get("header", {})
+    if not isinstance(header, Mapping) or not header.keys() <= {
+        "disclosures",
+        "kb_jwt",
+    }:
+        raise SecuringError("an SD-JWT whose header is not of disclosures and kb_jwt")
+    disclosures = header.get("disclosures", [])
+    parts = (stated.get("protected"), document.get("payload"), stated.get("signature"))
+    binding = header.get("kb_jwt", "")
+    texts = [*parts, binding, *(disclosures if isinstance(disclosures, list) else [0])]
+    if not all(isinstance(one, str) and "~" not in one for one in texts):
+        raise SecuringError("an SD-JWT whose parts are not texts")
+    return "~".join([".".join(map(str, parts)), *disclosures, binding])
 
 
 def verify(sd_jwt: SdJwt, key: VerificationKey) -> bool:

@@ -260,6 +260,54 @@ def test_the_published_document_holds_but_its_issuer_is_not_identified():
     assert found.overall("authenticity") == "undetermined"
 
 
+@pytest.mark.parametrize("spelt_out", [True, False])
+def test_a_key_on_the_web_tells_whether_something_changed_but_not_who(spelt_out):
+    key = LocalSigningKey.generate("EdDSA")
+    name = key.verification_key.multikey() if spelt_out else "key-1"
+    url = f"https://school.example/issuers/1#{name}"
+    document = data_integrity.secure(
+        badge("https://school.example/issuers/1"),
+        key=key,
+        verification_method=url,
+        at=SIGNED,
+    )
+    found = World(()).assess(document)
+    assert found.findings["integrity"].result == ("valid" if spelt_out else "unknown")
+    assert found.findings["issuer_identified"].result == "unknown"
+    assert found.findings["key_at_signing"].result == "unknown"
+    assert found.overall("authenticity") == "undetermined"
+
+    changed = World(()).assess(document | {"name": "Something else"})
+    assert changed.overall("authenticity") == (
+        "invalid" if spelt_out else "undetermined"
+    )
+
+
+def test_a_key_on_the_web_does_not_speak_for_a_did(uni, world):
+    key = LocalSigningKey.generate("EdDSA")
+    url = f"https://uni-a.example/#{key.verification_key.multikey()}"
+    document = data_integrity.secure(
+        uni.vc(), key=key, verification_method=url, at=SIGNED
+    )
+    found = world.assess(document)
+    assert found.findings["issuer_identified"].result == "unknown"
+    assert found.overall("authenticity") == "undetermined"
+    both = uni.secure(uni.vc())
+    both = both | {"proof": [both["proof"], document["proof"]]}
+    assert world.assess(both).overall("authenticity") == "undetermined"
+
+
+def test_a_did_key_alone_names_its_key():
+    key = LocalSigningKey.generate("EdDSA")
+    did = f"did:key:{key.verification_key.multikey()}"
+    document = data_integrity.secure(
+        badge(did), key=key, verification_method=did, at=SIGNED
+    )
+    assert World(()).assess(document).overall("authenticity") == "valid"
+    changed = document | {"name": "Something else"}
+    assert World(()).assess(changed).overall("authenticity") == "invalid"
+
+
 def test_nobody_signs_for_another(uni, world):
     other = Party("other.example")
     world.parties = (uni, other)
