@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from protocol.credentials import envelopes, model, presentations
+from protocol.credentials import envelopes, model, presentations, verification
 from protocol.credentials.findings import Evidence
 from protocol.credentials.presentations import is_presentation, read
 from protocol.errors import ProtocolError, SecuringError
 from protocol.identity.dids import DidUrl
 from protocol.identity.keys import LocalSigningKey
-from protocol.securing import cose, data_integrity, jose, sd_jwt_vcdm
+from protocol.securing import cose, data_integrity, jose, key_binding, sd_jwt_vcdm
+from protocol.securing.key_binding import Binding
 from tests.protocol.parties import AT, as_json
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -270,6 +271,26 @@ def test_what_stands_for_a_credential_is_named_if_it_is_none():
     assert [bool(one.fault) for one in found] == [True, False, False, True]
     assert model.read(found[1].octets, found[1].media_type).claims == CREDENTIAL
     assert (found[2].octets, found[2].media_type) == (b"e.e.e", "application/jwt")
+
+
+def test_the_holder_of_a_credential_as_sd_jwt_signs_what_is_shown():
+    holder = LocalSigningKey.generate("ES256")
+    claims = CREDENTIAL | {"cnf": {"jwk": holder.verification_key.jwk()}}
+    salts = iter("abc").__next__
+    shown = sd_jwt_vcdm.issue(
+        claims, [("credentialSubject", "id")], key=KEY, kid=URL, salts=salts
+    )
+    asked = Binding("https://reader.example", "nonce-1")
+
+    def binding(text, to=asked):
+        document = model.read(text.encode(), "application/vc+sd-jwt")
+        found = verification.verify(document, evidence=Evidence(), at=AT, binding=to)
+        return str(found.findings["holder_binding"].result)
+
+    assert binding(key_binding.bind(shown, key=holder, to=asked, at=AT)) == "valid"
+    assert binding(key_binding.bind(shown, key=KEY, to=asked, at=AT)) == "invalid"
+    assert binding(shown) == "invalid"
+    assert binding(shown, None) == "unknown"
 
 
 def test_each_form_of_a_credential_is_read_as_what_it_is():

@@ -14,6 +14,7 @@ from protocol.credentials.model import read
 from protocol.credentials.proofs import LINKED_DATA_SUITES
 from protocol.credentials.status_lists import entry
 from protocol.credentials.transcript import transcript
+from protocol.credentials.vcdm import CREDENTIALS_CONTEXT
 from protocol.credentials.vcdm11 import FORMER_CONTEXT, VOCABULARY, as_former
 from protocol.errors import SecuringError
 from protocol.identity.dids import DidUrl
@@ -166,6 +167,15 @@ def test_the_registered_claims_fill_what_the_credential_leaves_out():
         "issuanceDate": "2026-04-10T03:00:00Z",
         "expirationDate": "2026-10-10T03:00:00Z",
     }
+
+
+def test_a_credential_of_the_later_model_gets_dates_of_that_name():
+    vc = {"@context": [CREDENTIALS_CONTEXT], "type": ["VerifiableCredential"]}
+    claims = legacy.credential_of({"vc": vc, "nbf": 0, "exp": 86_400})
+
+    assert claims["validFrom"] == "1970-01-01T00:00:00Z"
+    assert claims["validUntil"] == "1970-01-02T00:00:00Z"
+    assert "issuanceDate" not in claims
 
 
 def test_a_numeric_date_may_be_cut_to_whole_seconds():
