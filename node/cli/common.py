@@ -14,6 +14,7 @@ from typing import Any
 from node.handle import Node, opened_at
 from node.settings import Settings, load
 from node.texts.catalogue import text
+from node.texts.spoken import in_language
 
 Command = Callable[[Namespace], Awaitable[int]]
 
@@ -80,11 +81,11 @@ def show(value: Any) -> None:
 
 
 def say(*lines: str) -> None:
-    """Print `lines` to standard output."""
+    """Print `lines` to standard output, in the language of the locale."""
     for line in lines:
-        print(line)
+        print(in_language(language(), line))
 
 
 def complain(message: str) -> None:
     """Print `message` to standard error."""
-    print(f"lrx: {message}", file=sys.stderr)
+    print(f"lrx: {in_language(language(), message)}", file=sys.stderr)

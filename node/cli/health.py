@@ -10,13 +10,14 @@ from datetime import timedelta
 from cryptography import x509
 
 from node import identity, rotation
-from node.cli.common import Exit, read_settings, say, show, words
+from node.cli.common import Exit, language, read_settings, say, show, words
 from node.context import system_clock
 from node.fetch import DID_LOG, FetchError, fetcher_for
 from node.jurisdictions import law
 from node.settings import Settings
 from node.store import messages
 from node.store.engine import StoreError, open_store
+from node.texts.spoken import in_language
 from protocol.errors import MalformedValueError, ProtocolError
 from protocol.exchange import did_log
 from protocol.identity.dids import document_url
@@ -56,9 +57,11 @@ async def report(settings: Settings, *, as_json: bool) -> int:
         show([asdict(check) for check in checks])
     else:
         for check in checks:
-            say(f"{check.state:5} {check.name}: {check.found}")
+            lang = language()
+            found = in_language(lang, check.found)
+            say(f"{check.state:5} {check.name}: {found}")
             if check.advice and check.state != "ok":
-                say(f"      -> {check.advice}")
+                say(f"      -> {in_language(lang, check.advice)}")
     return Exit.INVALID if any(c.state == "fail" for c in checks) else Exit.VALID
 
 

@@ -6,14 +6,17 @@ seconds should not load what draws portals and reads ELMO.
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from node.cli.common import Exit, UsageError, complain, language
 from node.identity import KeystoreError
 from node.settings import SettingsError
 from node.store.engine import StoreError
 from node.texts.catalogue import text
+from node.texts.spoken import in_language
 from protocol.errors import ProtocolError
 
 _COMMANDS = {
@@ -46,10 +49,47 @@ _COMMANDS = {
 """Each command and what adds its arguments; its help is a text of both languages."""
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that speaks the language of the locale."""
+
+    def format_help(self) -> str:
+        """Return the help, headings and all."""
+        for group in self._action_groups:
+            group.title = (
+                _HEADINGS.get(group.title or "", group.title)
+                if (language() == "ja")
+                else group.title
+            )
+        for action in self._actions:
+            if action.help:
+                action.help = in_language(language(), action.help)
+            for choice in getattr(action, "_choices_actions", ()):
+                choice.help = in_language(language(), choice.help or "")
+        return _translated(super().format_help())
+
+    def format_usage(self) -> str:
+        """Return the usage line."""
+        return _translated(super().format_usage())
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments, and end."""
+        lang = language()
+        said = f"{text(lang, 'cli.error')}: {in_language(lang, message)}"
+        self.print_usage(sys.stderr)
+        self.exit(Exit.UNDETERMINED, f"{self.prog}: {said}\n")
+
+
+def _translated(usage: str) -> str:
+    return usage.replace("usage:", text(language(), "cli.usage"), 1)
+
+
+_HEADINGS = {"positional arguments": "位置引数", "options": "オプション"}
+
+
 def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """Build the parser, complete for the command that `arguments` name."""
     lang = language()
-    top = argparse.ArgumentParser(prog="lrx", description=text(lang, "cli.lrx"))
+    top = Parser(prog="lrx", description=text(lang, "cli.lrx"))
     top.add_argument("--config", help=text(lang, "cli.config"))
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for name, place in _COMMANDS.items():

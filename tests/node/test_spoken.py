@@ -1,0 +1,174 @@
+"""Whatever a command says is there in Japanese, also what was worded deep inside."""
+
+import re
+import tomllib
+from importlib.resources import files
+
+import pytest
+from said_texts import ROOT, said
+
+from node.cli.parser import invoke
+from node.texts.spoken import japanese, templates
+from protocol import errors
+
+TABLES = tomllib.loads(
+    files("node.texts").joinpath("spoken.ja.toml").read_text("utf-8")
+)
+KNOWN = {english: said for table in TABLES.values() for english, said in table.items()}
+DEEP = (
+    *("node/settings", "node/identity", "node/rotation", "node/founding"),
+    *("node/jurisdictions", "node/store/engine", "node/store/peers"),
+    *("node/store/credentials", "node/services/issuing", "node/services/importing"),
+    *("node/services/inviting", "node/services/peering", "node/services/accrediting"),
+    *("node/services/requesting", "node/services/proving", "node/services/gathering"),
+    *("node/services/consenting", "adapters/rows", "adapters/catalogue"),
+    *("adapters/japanese", "adapters/mapping", "adapters/delimited"),
+    *("adapters/fixed_width", "adapters/baked", "adapters/elmo"),
+    *("adapters/elmo_signature", "protocol/identity/dids", "protocol/identity/places"),
+)
+NAMES = {
+    *("keys", "database", "trust", "disk", "mail", "python", "didkit", "warn", "fail"),
+    *("programme", "passed", "code"),
+}
+"""Not for people: names of checks, states, fields and members."""
+
+
+@pytest.mark.parametrize(
+    "file",
+    [*sorted((ROOT / "node/cli").glob("*.py")), *(ROOT / f"{m}.py" for m in DEEP)],
+    ids=lambda file: str(file.relative_to(ROOT)),
+)
+def test_whatever_is_said_in_english_has_a_japanese_sibling(file):
+    assert [one for one in said(file) if one not in KNOWN and one not in NAMES] == []
+
+
+def test_the_titles_of_errors_are_there():
+    titles = {
+        one.title
+        for one in vars(errors).values()
+        if isinstance(one, type) and issubclass(one, errors.ProtocolError)
+    }
+    assert titles - KNOWN.keys() == set()
+
+
+def test_both_languages_take_the_same_values():
+    numbers = re.compile(r"\{\d+\}")
+    for english, said_ in KNOWN.items():
+        assert sorted(numbers.findall(english)) == sorted(numbers.findall(said_)), (
+            english
+        )
+        assert re.search(r"[\u3040-\u30ff\u4e00-\u9fff、。：（）→]", said_), english
+
+
+def test_an_english_text_stands_once():
+    assert sum(map(len, TABLES.values())) == len(KNOWN) == len(templates())
+
+
+@pytest.mark.parametrize(
+    ("english", "said_"),
+    [
+        ("no such peer", "その相手は登録されていません"),
+        ("  no such peer", "  その相手は登録されていません"),
+        (
+            "node.toml:3: country: Field required",
+            "node.toml:3：country：必要な項目がありません",
+        ),
+        (
+            "a.csv: the heading must be x. Nothing was stored.",
+            "a.csv: the heading must be x。何も保存していません。",
+        ),
+        (
+            "a.csv: there are no rows. Nothing was stored.",
+            "a.csv：行がありません。何も保存していません。",
+        ),
+        ("one\nno such peer", "one\nその相手は登録されていません"),
+        # What nobody translated, and data, stays as it is.
+        ("something else: entirely", "something else: entirely"),
+        ("did:web:uni-a.example", "did:web:uni-a.example"),
+        ("", ""),
+    ],
+)
+def test_a_text_is_found_by_its_template(english, said_):
+    assert japanese(english) == said_
+
+
+BROKEN = [
+    ("nope",),
+    ("init",),
+    ("init", "{home}", "--domain", "x", "--country", "JP"),
+    ("init", "{home}", "--domain", "a.example", "--country", "UK"),
+    ("verify", "/no/such/file"),
+    ("--config", "{empty}", "doctor"),
+    ("--config", "{node}", "keys", "rotate", "king"),
+    ("--config", "{node}", "keys", "rotate", "log"),
+    ("--config", "{node}", "consent", "show", "x"),
+    ("--config", "{node}", "consent", "list", "0099"),
+    ("--config", "{node}", "import", "no.csv"),
+    ("--config", "{node}", "import"),
+    ("--config", "{node}", "import", "{bad}"),
+    ("--config", "{node}", "peers", "introduce", "x"),
+    ("--config", "{node}", "peers"),
+    ("--config", "{node}", "evidence", "export", "a", "--output", "/x.zip"),
+    ("--config", "{node}", "issue", "--learner", "1", "--kind", "transcript"),
+    ("--config", "{node}", "issue", "--learner", "1", "--kind", "x"),
+    ("--config", "{node}", "revoke", "x", "--reason", "y"),
+    ("--config", "{node}", "invite", "--learner", "1"),
+    ("--config", "{node}", "accredit", "revoke", "x"),
+    ("--config", "{node}", "ready"),
+    ("--config", "{broken}", "serve"),
+]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """A node, a settings file that cannot be used, an export that is cut short."""
+    from node.founding import Plan, create_node  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("ja")
+    plan = Plan(
+        "uni-a.example",
+        {"en": "A"},
+        "JP",
+        ("source",),
+        "mailto:lrx@uni-a.example",
+        "A",
+        ("JP-APPI",),
+    )
+    create_node(folder / "node", plan)
+    (folder / "broken.toml").write_text('did = "x"\n')
+    (folder / "bad.csv").write_text("")
+    return {
+        "home": folder / "new",
+        "empty": folder / "empty",
+        "node": folder / "node",
+        "broken": folder / "broken.toml",
+        "bad": folder / "bad.csv",
+    }
+
+
+@pytest.mark.parametrize("words", BROKEN, ids=" ".join)
+async def test_refusals_are_in_japanese(words, places, monkeypatch, capsys):
+    monkeypatch.setenv("LC_ALL", "ja_JP.UTF-8")
+    try:
+        status = await invoke([word.format(**places) for word in words])
+    except SystemExit as end:
+        status = end.code
+    said_ = capsys.readouterr()
+    assert status != 0
+    assert re.search(r"[\u3040-\u30ff\u4e00-\u9fff]", said_.err + said_.out), said_
+    left = re.sub(r"`[^`]*`|--[\w-]+|/\S+|[\w.]+\.(toml|json|csv)", "", said_.err)
+    assert not re.search(r"\b(the|is|not|of|no|and)\b", left), said_.err
+
+
+async def test_good_commands_speak_japanese_too(places, monkeypatch, capsys):
+    monkeypatch.setenv("LC_ALL", "ja_JP.UTF-8")
+    for words in (("keys",), ("doctor",), ("audit", "verify"), ("migrate",)):
+        await invoke(["--config", str(places["node"]), *words])
+        said_ = capsys.readouterr()
+        assert re.search(r"[\u3040-\u30ff\u4e00-\u9fff]", said_.out), words
+    with pytest.raises(SystemExit):
+        await invoke(["keys", "--help"])
+    said_ = capsys.readouterr().out
+    assert "使い方：" in said_
+    assert "オプション" in said_
+    assert "show this help" not in said_
