@@ -12,7 +12,7 @@ used for and whether the document is still current are not asked here.
 """
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,12 +22,12 @@ from protocol.errors import (
     MalformedValueError,
     SecuringError,
     UnknownContextError,
+    WorkLimitError,
 )
 from protocol.identity import bbs_keys
 from protocol.identity.dids import DidUrl
 from protocol.identity.keys import LocalSigningKey, SigningKey, VerificationKey
 from protocol.identity.multibase import as_base64url, from_base64url
-from protocol.linked_data.rdf import canonical_form
 from protocol.linked_data.terms import Vocabulary
 from protocol.securing import bbs
 from protocol.securing.data_integrity import TYPE, moment_of, stated_proofs
@@ -39,12 +39,14 @@ from protocol.securing.sd_values import (
     EcdsaDerived,
 )
 from protocol.securing.statements import (
-    Relabel,
+    Order,
     Statements,
     by_hmac,
     by_shuffling,
     digest_of,
+    proof_hash,
     relabelled,
+    split_at,
 )
 
 ECDSA_SD = "ecdsa-sd-2023"
@@ -52,6 +54,8 @@ BBS = "bbs-2023"
 SUITES = frozenset({ECDSA_SD, BBS})
 
 _P256_PREFIX = b"\x80\x24"
+_STEPS = 20
+"""What one signed statement costs, in the steps of a vocabulary's budget."""
 
 
 def secure(
@@ -85,7 +89,7 @@ def secure(
         "proofPurpose": purpose,
     }
     hmac_key = secrets.token_bytes(HMAC_KEY)
-    order = _Order(base, options, list(mandatory), vocabulary, hmac_key)
+    order = Order(base, options, list(mandatory), vocabulary, hmac_key)
     if isinstance(key, bbs_keys.SecretKey):
         value = _bbs_base(order, key)
     elif key.algorithm == "ES256":
@@ -178,6 +182,8 @@ def is_by(
     Raises:
         LinkedDataError: the document's graph cannot be stated, would lose something, or
             costs too much.
+        WorkLimitError: it is over more statements than the budget of `vocabulary` has
+            room for.
         SecuringError: the proof is over another number of statements or blank nodes.
     """
     if vocabulary is None:
@@ -193,43 +199,37 @@ def is_by(
     else:
         labels = {number: f"_:b{name}" for number, name in value.labels.items()}
     lines = relabelled(dict(document), vocabulary, labels)
-    mandatory, others = _split(lines, value.mandatory_indexes)
-    proof_hash = _proof_hash(proof.options, document, vocabulary)
+    mandatory, others = split_at(lines, value.mandatory_indexes)
+    _require_budget(value, others, vocabulary)
+    options_hash = proof_hash(proof.options, document, vocabulary)
     if isinstance(value, EcdsaDerived):
         return key.algorithm == "ES256" and _ecdsa_holds(
-            value, proof_hash, mandatory, others, key
+            value, options_hash, mandatory, others, key
         )
     return key.algorithm == "BBS" and bbs.verify_proof(
         bbs_keys.PublicKey(key.raw),
         value.proof,
-        proof_hash + digest_of(mandatory),
+        options_hash + digest_of(mandatory),
         [text.encode() for text in others],
         shown=value.selective_indexes,
         presentation_header=value.presentation_header,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What is to be secured."""
-
-    document: dict[str, Any]
-    options: Mapping[str, Any]
-    mandatory: list[str]
-    vocabulary: Vocabulary
-    hmac_key: bytes
-
-    @property
-    def proof_hash(self) -> bytes:
-        return _proof_hash(self.options, self.document, self.vocabulary)
-
-    def split(self, relabel: Relabel) -> tuple[list[str], list[str]]:
-        """Return the statements that are mandatory, and the others."""
-        all_ = Statements.of(self.document, self.vocabulary, relabel, self.hmac_key)
-        return _split(all_.lines, all_.places(self.mandatory))
+def _require_budget(
+    value: EcdsaDerived | BbsDerived, shown: list[str], vocabulary: Vocabulary
+) -> None:
+    """Refuse what costs more than the vocabulary allows, if it allows less than all."""
+    if vocabulary.budget is None:
+        return
+    signed = len(shown)
+    if isinstance(value, BbsDerived):
+        signed = max(signed, len(value.proof) // bbs_keys.SCALAR)
+    if signed * _STEPS > vocabulary.budget:
+        raise WorkLimitError(f"{signed} signed statements take more than a moment")
 
 
-def _ecdsa_base(order: _Order, key: SigningKey, proof_key: LocalSigningKey) -> str:
+def _ecdsa_base(order: Order, key: SigningKey, proof_key: LocalSigningKey) -> str:
     """Return a base proof; `proof_key` must never have been used before."""
     mandatory, others = order.split(by_hmac)
     _require_few(others)
@@ -241,7 +241,7 @@ def _ecdsa_base(order: _Order, key: SigningKey, proof_key: LocalSigningKey) -> s
     ).text()
 
 
-def _bbs_base(order: _Order, key: bbs_keys.SecretKey) -> str:
+def _bbs_base(order: Order, key: bbs_keys.SecretKey) -> str:
     mandatory, others = order.split(by_shuffling)
     _require_few(others)
     header = order.proof_hash + digest_of(mandatory)
@@ -325,7 +325,7 @@ def _bbs_derived(
 
 def _ecdsa_holds(
     value: EcdsaDerived,
-    proof_hash: bytes,
+    options_hash: bytes,
     mandatory: list[str],
     others: list[str],
     key: VerificationKey,
@@ -335,7 +335,7 @@ def _ecdsa_holds(
             f"a proof over {len(value.signatures)} statements, where the document "
             f"makes {len(others)}"
         )
-    signed = proof_hash + value.public_key + digest_of(mandatory)
+    signed = options_hash + value.public_key + digest_of(mandatory)
     if not value.public_key.startswith(_P256_PREFIX) or not (
         key.verify(value.signature, signed)
     ):
@@ -367,27 +367,3 @@ def _one_proof(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _options(proof: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in proof.items() if name != "proofValue"}
-
-
-def _proof_hash(
-    options: Mapping[str, Any], document: Mapping[str, Any], vocabulary: Vocabulary
-) -> bytes:
-    """Return the hash of the proof's options, in the words of the document."""
-    stated = {**options, "@context": document.get("@context")}
-    return digest_of(canonical_form(stated, vocabulary).lines)
-
-
-def _split(lines: list[str], mandatory: Collection[int]) -> tuple[list[str], list[str]]:
-    """Return the lines at the places of `mandatory`, and the others.
-
-    Raises:
-        SecuringError: a place after the last line.
-    """
-    places = set(mandatory)
-    if places and max(places) >= len(lines):
-        raise SecuringError(
-            f"a mandatory statement at {max(places)}, where the document makes "
-            f"{len(lines)}"
-        )
-    chosen = [text for place, text in enumerate(lines) if place in places]
-    return chosen, [text for place, text in enumerate(lines) if place not in places]

@@ -12,14 +12,14 @@ Functions", and Data Integrity BBS Cryptosuites v1.0, section
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from protocol.errors import SecuringError
 from protocol.identity.multibase import as_base64url
 from protocol.linked_data.canonical import Statement, canonicalize, line
-from protocol.linked_data.rdf import quads_of
+from protocol.linked_data.rdf import canonical_form, quads_of
 from protocol.linked_data.selection import Part, select
 from protocol.linked_data.terms import Vocabulary
 
@@ -175,6 +175,54 @@ def relabelled(
     return _lines(
         quads, {name: labels[_number(one)] for name, one in canonical.items()}
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be secured."""
+
+    document: dict[str, Any]
+    options: Mapping[str, Any]
+    mandatory: list[str]
+    vocabulary: Vocabulary
+    hmac_key: bytes
+    """Names the blank nodes."""
+
+    @property
+    def proof_hash(self) -> bytes:
+        """The hash of the proof's options."""
+        return proof_hash(self.options, self.document, self.vocabulary)
+
+    def split(self, relabel: Relabel) -> tuple[list[str], list[str]]:
+        """Return the statements that are mandatory, and the others."""
+        all_ = Statements.of(self.document, self.vocabulary, relabel, self.hmac_key)
+        return split_at(all_.lines, all_.places(self.mandatory))
+
+
+def proof_hash(
+    options: Mapping[str, Any], document: Mapping[str, Any], vocabulary: Vocabulary
+) -> bytes:
+    """Return the hash of the proof's options, in the words of the document."""
+    stated = {**options, "@context": document.get("@context")}
+    return digest_of(canonical_form(stated, vocabulary).lines)
+
+
+def split_at(
+    lines: list[str], mandatory: Collection[int]
+) -> tuple[list[str], list[str]]:
+    """Return the lines at the places of `mandatory`, and the others.
+
+    Raises:
+        SecuringError: a place after the last line.
+    """
+    places = set(mandatory)
+    if places and max(places) >= len(lines):
+        raise SecuringError(
+            f"a mandatory statement at {max(places)}, where the document makes "
+            f"{len(lines)}"
+        )
+    chosen = [text for place, text in enumerate(lines) if place in places]
+    return chosen, [text for place, text in enumerate(lines) if place not in places]
 
 
 def _lines(quads: Iterable[Statement], labels: Labels) -> list[str]:

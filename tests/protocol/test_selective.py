@@ -5,9 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.errors import LinkedDataError, SecuringError, UnknownContextError
+from protocol.errors import (
+    LinkedDataError,
+    SecuringError,
+    UnknownContextError,
+    WorkLimitError,
+)
 from protocol.identity import bbs_keys
 from protocol.identity.keys import LocalSigningKey, VerificationKey
+from protocol.linked_data.terms import Vocabulary
 from protocol.rules.validation import Evidence, assess
 from protocol.securing.sd_values import BbsBase, BbsDerived, EcdsaBase, EcdsaDerived
 from protocol.securing.selective import (
@@ -16,13 +22,18 @@ from protocol.securing.selective import (
     _bbs_base,
     _bbs_derived,
     _ecdsa_base,
-    _Order,
     derive,
     is_by,
     read,
     secure,
 )
-from protocol.securing.statements import Statements, by_hmac, by_shuffling, digest_of
+from protocol.securing.statements import (
+    Order,
+    Statements,
+    by_hmac,
+    by_shuffling,
+    digest_of,
+)
 from tests.protocol.selective_world import (
     AT,
     ISSUERS,
@@ -69,7 +80,7 @@ def proof_order(folder, hmac_key):
     options = without_context(published(f"{folder}/addProofConfig"))
     mandatory = published(f"{folder}/mandatory")
     document = without_proof(signed)
-    return signed, _Order(document, options, mandatory, with_citizenship(), hmac_key)
+    return signed, Order(document, options, mandatory, with_citizenship(), hmac_key)
 
 
 def without_context(options):
@@ -368,7 +379,7 @@ def test_a_proof_key_that_is_none_does_not_verify_even_if_the_issuer_signed_it()
     issuer = ISSUERS[ECDSA_SD]
     options = without_proof(BASES[ECDSA_SD]["proof"])
     del options["proofValue"]
-    order = _Order(badge(issuer.did), options, MANDATORY, VOCABULARY, bytes(32))
+    order = Order(badge(issuer.did), options, MANDATORY, VOCABULARY, bytes(32))
     value = _ecdsa_base(order, issuer.key, _NoKey())
     base = {**order.document, "proof": options | {"proofValue": value}}
 
@@ -464,6 +475,22 @@ def test_what_the_graph_does_not_say_is_neither_signed_nor_verified(suite):
         is_by(
             read(part["proof"]), without_proof(part), key_named_in(part["proof"]), None
         )
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_what_takes_long_is_left_to_whoever_has_the_time(suite):
+    hasty = Vocabulary(VOCABULARY.contexts, budget=500, general=False)
+    small = secured(suite, without_list(badge(ISSUERS[suite].did)))
+    assert verifies(shown(suite, base=small), vocabulary=hasty)
+
+    with pytest.raises(WorkLimitError, match="signed statements"):
+        verifies(shown(suite, "/credentialSubject"), vocabulary=hasty)
+
+
+def without_list(document):
+    """Return the document with fewer statements than a short while has room for."""
+    subject = {"id": "did:example:learner", "type": ["AchievementSubject"]}
+    return {**document, "credentialSubject": subject}
 
 
 @pytest.mark.parametrize("suite", SUITES)
