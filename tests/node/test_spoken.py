@@ -92,6 +92,24 @@ def test_a_text_is_found_by_its_template(english, said_):
     assert japanese(english) == said_
 
 
+def test_a_reason_is_translated_with_the_reasons_in_it():
+    said_ = japanese(
+        "the InstitutionAccreditationCredential of did:web:a.example covers 2026-03-24 "
+        "(2025-03-24 to 2032-03-31); judged on 2026-03-24, from as asked"
+    )
+    assert "did:web:a.example の InstitutionAccreditationCredential は" in said_
+    assert "2025-03-24 から 2032-03-31 まで" in said_
+    assert said_.endswith("出典は 指定のとおり")
+    said_ = japanese(
+        "missing: status_now: the status list https://a.example/s/1 could not be "
+        "obtained: https://a.example/s/1 could not be reached"
+    )
+    assert said_.startswith(
+        "足りないもの：status_now：状態リスト https://a.example/s/1 を"
+    )
+    assert said_.endswith("https://a.example/s/1 に接続できません")
+
+
 BROKEN = [
     ("nope",),
     ("init",),
@@ -146,6 +164,7 @@ def places(tmp_path_factory):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", BROKEN, ids=" ".join)
 async def test_refusals_are_in_japanese(words, places, monkeypatch, capsys):
     monkeypatch.setenv("LC_ALL", "ja_JP.UTF-8")
