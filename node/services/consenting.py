@@ -41,6 +41,10 @@ CODE_LENGTH = 16
 """Signs; 78 bits."""
 
 
+class NotPermittedError(UnexpectedMessageError):
+    """Law or the rules of the institution forbid what the learner would agree to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Granted:
     """A grant that was made; the code is shown once."""
@@ -69,6 +73,7 @@ def approve(
         NotFoundError: no such query, or about somebody else.
         UnexpectedMessageError: it was decided before, the login is too old, or the
             record no longer holds what was shown.
+        NotPermittedError: the rules forbid it.
     """
     query, peer = _open_query(connection, context, query_id, learner_id)
     check_login(login_at, at)
@@ -105,7 +110,7 @@ def approve(
     if consent is None or not answering.release_under(
         connection, context=context, query=query, consent=consent, peer=peer, at=at
     ):
-        raise UnexpectedMessageError("the rules do not permit this release")
+        raise NotPermittedError("the rules do not permit this release")
     return consent_id
 
 

@@ -16,6 +16,7 @@ from node.holdings import Item, items_within
 from node.outbox import Peer
 from node.services import consenting, guarding
 from node.services.agreeing import Decided
+from node.services.consenting import NotPermittedError
 from node.services.guarding import By
 from node.store import answers, consents, credentials, exchanges
 from node.store import peers as peer_store
@@ -144,8 +145,9 @@ def agree(
 
     Raises:
         NotFoundError: no such offer, or somebody else's.
-        UnexpectedMessageError: it was decided before, the time is over, the login is
-            too old, or the rules do not permit it.
+        UnexpectedMessageError: it was decided before, the time is over, or the login is
+            too old.
+        NotPermittedError: the rules forbid it.
     """
     row, kept, peer = _asked_again(connection, context, offer_id, learner_id)
     consenting.check_login(login_at, at)
@@ -173,7 +175,7 @@ def agree(
     renewed = consents.consent(connection, consent_id=consent.id, version=version)
     items = tuple(kept.body["items"])
     if renewed is None or not _send(connection, context, row, renewed, peer, items, at):
-        raise UnexpectedMessageError("the rules do not permit this release")
+        raise NotPermittedError("the rules do not permit this release")
     return consent.id
 
 

@@ -17,6 +17,7 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup, escape
 
+from node.services.consenting import NotPermittedError
 from node.services.inviting import Login
 from node.texts.catalogue import LANGUAGES, choose, text, text_or
 from node.web import wording
@@ -204,6 +205,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 _PROBLEMS: tuple[tuple[type[ProtocolError], tuple[int, str]], ...] = (
     (NotFoundError, (404, "missing")),
+    (NotPermittedError, (409, "not-permitted")),
     (UnexpectedMessageError, (409, "moved-on")),
     (SizeError, (413, "size")),
 )

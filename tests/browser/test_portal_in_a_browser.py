@@ -216,7 +216,7 @@ def _right(connection, world):  # noqa: F811
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("name", PAGES)
 async def test_pages_can_be_read_by_everybody(browser, world, origin, name, scheme):  # noqa: F811
     ids = dict(world.ids) | {

@@ -461,8 +461,8 @@ async def test_the_log_names_requests_consents_and_looks_of_staff(
 
     for shown in (
         "Request received ENIC-NARIC Country B",
-        "Consent given ENIC-NARIC Country B",
-        "Released ENIC-NARIC Country B",
+        "Consent given for ENIC-NARIC Country B",
+        "Released for ENIC-NARIC Country B",
         "Record viewed by staff registrar (registry) question of the learner",
     ):
         assert shown in words
@@ -484,3 +484,22 @@ async def test_what_waits_to_be_sent_stops_with_the_consent(aiko, path, world): 
     await aiko.post(f"{consent_page}/withdraw")
 
     assert "stopped" in (await aiko.get(consent_page)).words
+
+
+def _narrow_roles(connection):
+    from node.store import peers as peer_store  # noqa: PLC0415
+
+    peer_store.set_peer(connection, id=AUTHORITY.scid or "", purposes=["admission"])
+
+
+async def test_what_the_rules_forbid_is_said_to_be_forbidden(aiko, path, world):  # noqa: F811
+    await world.store.write(_narrow_roles)
+
+    answer = await aiko.post(path, on(GRADES))
+    consented = await world.store.read(
+        consents.consents_of_learner, learner=world.ids["aiko"]
+    )
+
+    assert answer.status == 409
+    assert "The rules do not permit this" in answer.words
+    assert consented == []
