@@ -32,6 +32,7 @@ DID_LIFETIME = timedelta(hours=1)
 DOCUMENT_LIMIT = 64 * 1024
 """Octets of a DID document."""
 LIST_TYPES = "application/vc, application/statuslist+jwt, application/json"
+DOCUMENT_TYPES = "application/ld+json, application/json"
 STATUS_LIFETIME = timedelta(minutes=5)
 """Longest time a list is kept; less, where its `ttl` says so."""
 NEGATIVE_LIFETIME = timedelta(seconds=10)
@@ -49,6 +50,10 @@ class Source(Protocol):
 
     async def status_list(self, url: str, *, fresh: bool = False) -> bytes:
         """Return the status list credential at `url`, or raise `DidError`."""
+        ...
+
+    async def document(self, url: str) -> bytes:
+        """Return the document of an issuer without a DID, or raise `DidError`."""
         ...
 
     def remembered_history(self, did: str) -> DidHistory | None:
@@ -164,6 +169,14 @@ class Registry:
         )
         return octets
 
+    async def document(self, url: str) -> bytes:
+        """Return the document at `url`, of an issuer that has no DID; it is not kept.
+
+        Raises:
+            DidError: refused, unreachable or too large.
+        """
+        return await self.fetcher.get(url, DOCUMENT, accept=DOCUMENT_TYPES)
+
     async def profile(self, did: Did) -> bytes:
         """Return the signed profile the DID document points to."""
         service = (await self.history(did)).current().lrx_service()
@@ -198,6 +211,14 @@ class Live:
             DidError: refused, unreachable or too large.
         """
         return await self.fetcher.get(url, DOCUMENT, accept=LIST_TYPES)
+
+    async def document(self, url: str) -> bytes:
+        """Return the document at `url`, of an issuer that has no DID.
+
+        Raises:
+            DidError: refused, unreachable or too large.
+        """
+        return await self.fetcher.get(url, DOCUMENT, accept=DOCUMENT_TYPES)
 
     def remembered_history(self, did: str) -> DidHistory | None:
         """Nothing is remembered."""
@@ -262,6 +283,14 @@ class Archive:
         if octets is None:
             raise DidError(f"the status list {url} is not in this archive")
         return octets
+
+    async def document(self, url: str) -> bytes:
+        """Nothing of the kind is archived.
+
+        Raises:
+            DidError: always.
+        """
+        raise DidError(f"the document {url} is not in this archive")
 
     def remembered_history(self, did: str) -> DidHistory | None:
         """Nothing is remembered."""

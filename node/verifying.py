@@ -74,6 +74,7 @@ class Gathered:
     accreditations: tuple[bytes, ...]
     unobtainable: dict[Want, str] = field(default_factory=dict)
     proof_checks: dict[str, ProofCheck] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)
     patient: bool = False
     """It was found that the document takes more than a few milliseconds."""
 
@@ -95,6 +96,7 @@ class Gathered:
             status_lists=self.status_lists,
             accreditations=self.accreditations,
             proof_checks=dict(self.proof_checks),
+            documents=dict(self.documents),
             vocabulary=contexts.vocabulary() if self.patient else contexts.hasty(),
             resources=contexts.resources(),
             unobtainable=dict(self.unobtainable),
@@ -284,6 +286,8 @@ async def _gather(
             await _look_again(want, gathered, source)
         elif want.kind == "did":
             gathered.histories[want.id] = await source.history(Did.parse(want.id))
+        elif want.kind == "document":
+            gathered.documents[want.id] = await source.document(want.id)
         elif want.kind == "status":
             gathered.status_lists[want.id] = await source.status_list(
                 want.id, fresh=fresh

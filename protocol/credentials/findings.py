@@ -16,7 +16,9 @@ from protocol.errors import DidError
 from protocol.identity.dids import Did, DidHistory, resolve_offline
 from protocol.linked_data.terms import Vocabulary
 
-WantKind = Literal["did", "key", "status", "accreditation", "linked-data-proof", "work"]
+WantKind = Literal[
+    "document", "did", "key", "status", "accreditation", "linked-data-proof", "work"
+]
 Overall = Literal["valid", "invalid", "undetermined"]
 
 
@@ -96,6 +98,8 @@ class Evidence:
     """By DID."""
     status_lists: Mapping[str, bytes] = field(default_factory=dict)
     """Status list credentials by URL."""
+    documents: Mapping[str, bytes] = field(default_factory=dict)
+    """Documents of issuers that have no DID, by URL."""
     accreditations: Collection[bytes] = ()
     """Credentials that say who may say what, in any order; none is trusted unseen."""
     proof_checks: Mapping[str, ProofCheck] = field(default_factory=dict)
@@ -181,6 +185,11 @@ class Inquiry:
         octets = self.evidence.status_lists.get(url)
         return self.lack(Want("status", url)) if octets is None else octets
 
+    def document(self, url: str) -> bytes | str:
+        """Return a document at a URL of an issuer's, or why it is not to be had."""
+        octets = self.evidence.documents.get(url)
+        return self.lack(Want("document", url)) if octets is None else octets
+
     def proof_check(self, digest: str) -> ProofCheck | str:
         """Return what was found about a linked-data proof, or why nothing was."""
         found = self.evidence.proof_checks.get(digest)
@@ -196,6 +205,7 @@ class Inquiry:
 
 
 _NAMES: Mapping[WantKind, str] = {
+    "document": "the document at",
     "did": "the DID document of",
     "key": "a DID document with the key",
     "status": "the status list",

@@ -16,7 +16,13 @@ from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 from protocol import securing
-from protocol.credentials import envelopes, json_forms, status_entries, vcdm
+from protocol.credentials import (
+    assertions,
+    envelopes,
+    json_forms,
+    status_entries,
+    vcdm,
+)
 from protocol.credentials.envelopes import is_enveloped
 from protocol.credentials.enveloping import open_envelope
 from protocol.credentials.proofs import StatedProof, as_moment, moment, proofs_of
@@ -195,6 +201,10 @@ def read(octets: bytes, media_type: str | None = None) -> SecuredDocument:
         SecuringError: no credential, or none of the forms.
     """
     text = securing.as_text(octets)
+    if media_type is None and (stated := assertions.read(text)) is not None:
+        how = "hosted" if text.startswith(("{", "https://")) else "signed"
+        proof = StatedProof(f"Open Badges 2.0, {how}")
+        return SecuredDocument(octets, assertions.MEDIA_TYPE, stated, (proof,))
     mechanism = securing.mechanism_of(text, media_type)
     if mechanism != "data-integrity":
         opened = open_envelope(text, mechanism, "vc", media_type)

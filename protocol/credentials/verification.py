@@ -15,7 +15,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from protocol.credentials import conformance, contained, revocation, seals
+from protocol.credentials import (
+    assertions,
+    conformance,
+    contained,
+    former_badges,
+    revocation,
+    seals,
+)
 from protocol.credentials.findings import (
     AUTHENTICITY,
     PROOF,
@@ -40,7 +47,7 @@ from protocol.errors import (
 )
 from protocol.identity.dids import DidHistory, Relationship
 from protocol.identity.keys import VerificationKey
-from protocol.securing import key_binding
+from protocol.securing import as_text, key_binding
 from protocol.securing.key_binding import Binding
 
 
@@ -72,6 +79,9 @@ def verify(
 
 def _by_itself(document: SecuredDocument, inquiry: Inquiry) -> dict[str, Finding]:
     """Find out what the policy of authenticity requires, but for what is inside."""
+    if document.media_type == assertions.MEDIA_TYPE:
+        text = as_text(document.octets)
+        return former_badges.verify(text, document.claims, inquiry)
     findings = authenticity(document, inquiry)
     return findings | {"status_now": status_now(document, findings, inquiry)}
 

@@ -249,6 +249,18 @@ def _verify(
         key = certificate.public_key()
     except (UnsupportedAlgorithm, ValueError) as error:
         raise UnknownSealError("a seal with a key of a kind not known here") from error
+    return verify_with(key, algorithm, signature, covered)
+
+
+def verify_with(key: Any, algorithm: str, signature: bytes, covered: bytes) -> bool:
+    """Tell whether `covered` was signed with an RSA or EC key, by a JWS algorithm.
+
+    Raises:
+        UnknownSealError: an algorithm not known here, or an RSA key too short.
+        SecuringError: an algorithm that does not fit the key.
+    """
+    if not _ALGORITHM.fullmatch(algorithm):
+        raise UnknownSealError(f"a signature whose alg is {algorithm[:16]!r}")
     family, hash_ = algorithm[:2], _HASHES[algorithm[2:]]
     try:
         if isinstance(key, rsa.RSAPublicKey) and family in {"RS", "PS"}:
