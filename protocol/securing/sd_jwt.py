@@ -195,7 +195,11 @@ def from_json_form(
     if len(signatures) != 1:
         raise SecuringError("an SD-JWT with more than one signature")
     stated = signatures[0]
-    header = stated.get("header", {})
+    # Earlier drafts had these members beside the payload.
+    beside = {n: document[n] for n in ("disclosures", "kb_jwt") if n in document}
+    if beside and "header" in stated:
+        raise SecuringError("an SD-JWT with disclosures in two places")
+    header = stated.get("header", beside)
     if not isinstance(header, Mapping) or not header.keys() <= {
         "disclosures",
         "kb_jwt",

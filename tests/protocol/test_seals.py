@@ -354,3 +354,12 @@ def test_an_sd_jwt_in_json_has_one_signature():
     document["signatures"] *= 2
     with pytest.raises(SecuringError, match="more than one"):
         model.read(as_json(document))
+
+
+def test_disclosures_beside_the_payload_are_read_as_in_earlier_drafts():
+    text = UNI.sd_jwt()
+    document = in_json(text)
+    document |= document.pop("header")
+    assert model.read(as_json(document)).record == model.read(text.encode()).record
+    with pytest.raises(SecuringError, match="two places"):
+        model.read(as_json(document | {"header": {}}))
