@@ -195,18 +195,27 @@ def verify_pack(octets: bytes, *, anchors: Collection[Did] | None = None) -> Pac
         checks.append(PackCheck(name, not reason, reason or "holds"))
     if examination.found_manifest is None:
         return PackReport(tuple(checks), None, (), {}, {})
-    later = {
-        item_id: examination.assess_later(item_id)
-        for item_id in examination.verifications
-        if examination.manifest.later_status_lists
-    }
     return PackReport(
         tuple(checks),
         examination.manifest,
         examination.anchors,
         examination.verifications,
-        later,
+        _later(examination),
     )
+
+
+def _later(examination: Examination) -> dict[str, Verification]:
+    """Judge by the later status lists, where the manifest names ones that are there."""
+    if not examination.manifest.later_status_lists:
+        return {}
+    try:
+        return {
+            item_id: examination.assess_later(item_id)
+            for item_id in examination.verifications
+        }
+    except ProtocolError:
+        # That a file is missing is told by the checks.
+        return {}
 
 
 def _put(
