@@ -126,6 +126,11 @@ class Contexts:
             documents[url] = document
         return cls(documents)
 
+    @property
+    def urls(self) -> Iterable[str]:
+        """The contexts at hand."""
+        return self.documents.keys()
+
     def __getitem__(self, url: str) -> Mapping[str, Any]:
         try:
             return self.documents[url]

@@ -41,6 +41,7 @@ _KEPT = 512
 
 
 _XSD = "http://www.w3.org/2001/XMLSchema#"
+_EXPIRES = "https://w3id.org/security#expiration"
 _STRING, DOUBLE = _XSD + "string", _XSD + "double"
 
 
@@ -92,12 +93,20 @@ class ActiveContext:
     by_term: dict[Term, "ActiveContext"] = field(default_factory=dict)
     members: dict[str, "str | Meaning"] = field(default_factory=dict)
     """Member names already looked up."""
+    names: dict[str, set[str]] = field(default_factory=dict)
+    """The names of each IRI in the accepted contexts, the same for all of them."""
     _aliases: dict[str, str] = field(default_factory=dict)
     _value_names: frozenset[str] = frozenset()
 
     def copy(self) -> "ActiveContext":
         """Return a context that says the same and remembers nothing yet."""
-        return ActiveContext(dict(self.terms), self.vocab, self.language, self.previous)
+        return ActiveContext(
+            dict(self.terms),
+            self.vocab,
+            self.language,
+            self.previous,
+            names=self.names,
+        )
 
     @property
     def aliases(self) -> Mapping[str, str]:
@@ -136,10 +145,24 @@ class ActiveContext:
             raise LinkedDataError(f"the term {name} is not defined by @context")
         if term.beyond:
             raise OutsideSubsetError(name)
+        self.refuse_disguise(name, iri)
         found = iri if iri in KEYWORDS else (f"<{iri}>", term, self._suffix(term))
         if name in self.terms:
             self.members[name] = found
         return found
+
+    def refuse_disguise(self, name: str, iri: str) -> None:
+        """Refuse another name for what has one in the accepted contexts.
+
+        The graph would be the same, so a proof would still hold, and whoever reads the
+        JSON would not find the member: an end of validity, say, or a status.
+
+        Raises:
+            LinkedDataError: it is another name.
+        """
+        if name not in self.names.get(iri, (name,)):
+            known = " or ".join(sorted(self.names[iri]))
+            raise LinkedDataError(f"{name} is another name for {known}")
 
     def _suffix(self, term: Term) -> str | None:
         """Return what follows a text in its literal; None if it is no plain literal."""
@@ -208,6 +231,25 @@ class Vocabulary:
         """How many contexts that documents brought are kept."""
         return len(self._local)
 
+    def __post_init__(self) -> None:
+        """Learn how the accepted contexts name what they define."""
+        names = self.initial.names
+        names |= {"@id": {"@id", "id"}, "@type": {"@type", "type"}}
+        seen: set[int] = set()
+        for url in self.contexts.urls:
+            waiting = [self._processed(self.initial, url)]
+            while waiting:
+                context = waiting.pop()
+                for name, term in context.terms.items():
+                    if term.iri is not None:
+                        names.setdefault(term.iri, set()).add(name)
+                    if term.has_scope and id(term.scoped) not in seen:
+                        seen.add(id(term.scoped))
+                        inner = self._processed(context, term.scoped, override=True)
+                        waiting.append(inner)
+        # The older name of it is one that nobody reads in a proof.
+        names[_EXPIRES] = {"expires"}
+
     def local(self, active: ActiveContext, stated: Any) -> ActiveContext:
         """Return the context that holds where a document states `@context`."""
         key = id(active), json.dumps(stated)
@@ -269,7 +311,8 @@ class Vocabulary:
             if one is None:
                 if not override and any(t.protected for t in result.terms.values()):
                     raise LinkedDataError("a context that takes back protected terms")
-                result = ActiveContext(previous=None if propagate else result)
+                previous = None if propagate else result
+                result = ActiveContext(previous=previous, names=result.names)
             elif isinstance(one, str):
                 inner = self.contexts[one].get("@context")
                 kept = result.previous
@@ -420,6 +463,8 @@ def _type_iri(active: ActiveContext, stated: Any) -> str:
     iri = active.expand(stated, vocab=True)
     if iri == "@json" or (iri and iri.startswith("_:")):
         raise OutsideSubsetError("a type of its own kind")
+    if iri is not None:
+        active.refuse_disguise(stated, iri)
     if iri is None or not is_iri(iri):
         raise LinkedDataError(
             f"the type {stated!r} is not an absolute IRI, nor a defined term"

@@ -204,7 +204,7 @@ UNKNOWN = "https://evil.example/context"
         ({"@context": [OB, V2]}, LinkedDataError, "before"),
         ({"@context": [V2, OB, OB]}, LinkedDataError, "twice"),
         ({"@context": [V2, OB, {"name": "urn:x"}]}, LinkedDataError, "protected"),
-        ({"@context": [V2, {"@import": V2}]}, LinkedDataError, "import"),
+        ({"@context": [V2, {"@import": V2}]}, LinkedDataError, "own"),
         ({"name": {"@value": "x", "@index": "i"}}, LinkedDataError, "index"),
     ],
 )

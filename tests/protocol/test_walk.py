@@ -94,7 +94,7 @@ def test_what_is_outside_the_subset_is_left_to_the_general_processor(document):
     with pytest.raises(OutsideSubsetError):
         walk.quads_of(document, vocabulary())
 
-    assert quads_of(document, vocabulary())
+    assert general.quads_of(document, vocabulary().contexts)
 
 
 NAMES = st.sampled_from(
@@ -179,6 +179,62 @@ def test_a_document_that_states_nothing_is_refused():
     for empty in ({"@context": V2}, {"@context": V2, "id": "urn:x"}, {"@value": 1}):
         with pytest.raises(LinkedDataError):
             quads_of(empty, vocabulary())
+
+
+EXPIRED = "2020-01-01T00:00:00Z"
+ENDS = "https://www.w3.org/2018/credentials#validUntil"
+
+
+@pytest.mark.parametrize(
+    ("context", "change"),
+    [
+        ([V2], {"@nest": {"validUntil": EXPIRED}}),
+        (
+            [V2],
+            {
+                ENDS: {
+                    "@value": EXPIRED,
+                    "@type": "http://www.w3.org/2001/XMLSchema#dateTime",
+                }
+            },
+        ),
+        ([V2, {"ends": {"@id": ENDS}}], {"ends": EXPIRED}),
+        (
+            [V2, {"vc": "https://www.w3.org/2018/credentials#"}],
+            {"vc:validUntil": EXPIRED},
+        ),
+        ([V2, {"@vocab": ENDS[:-5]}], {"Until": EXPIRED}),
+        ([V2, {"kind": "@type"}], {"kind": "VerifiableCredential"}),
+        ([V2, {"sameAs": "@id"}], {"sameAs": "urn:x"}),
+        ([V2, {"hide": "@nest"}], {"hide": {"validUntil": EXPIRED}}),
+        (
+            [V2, {"VC": {"@id": ENDS[: -len("validUntil")] + "VerifiableCredential"}}],
+            {"type": "VC"},
+        ),
+        ([V2], {"@included": [{"id": "urn:s", "validUntil": EXPIRED}]}),
+        ([V2], {"name": {"@value": "x", "@direction": "rtl"}, ENDS: EXPIRED}),
+        (
+            [
+                V2,
+                {
+                    "p": {"@id": "urn:p", "@context": {"q": "urn:q"}},
+                    "ends": {"@id": ENDS},
+                },
+            ],
+            {"ends": EXPIRED},
+        ),
+    ],
+)
+def test_nothing_can_be_hidden_behind_another_name(context, change):
+    document = {
+        "@context": context,
+        "id": "urn:s",
+        "type": "VerifiableCredential",
+        "issuer": "urn:i",
+    } | change
+
+    with pytest.raises(LinkedDataError):
+        quads_of(document, vocabulary())
 
 
 def test_what_a_document_brings_does_not_stay():
