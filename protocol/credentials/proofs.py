@@ -18,16 +18,15 @@ from protocol.identity.keys import VerificationKey
 from protocol.identity.multibase import as_base64url
 from protocol.linked_data.jcs import canonical
 from protocol.linked_data.terms import Vocabulary
-from protocol.securing import data_integrity, selective
+from protocol.securing import data_integrity, linked_data_signatures, selective
 from protocol.securing.data_integrity import GRAPH_SUITES, MAXIMUM_PROOFS, SUITES
 from protocol.securing.jades import Seal
 from protocol.securing.sd_values import UnimplementedFeatureError
 
 PURPOSE: Relationship = "assertionMethod"
-LINKED_DATA_SUITES = frozenset(
-    {"Ed25519Signature2018", "Ed25519Signature2020", "JsonWebSignature2020"}
-)
-"""Proofs of VC Data Model 1.1 over a document's graph, which somebody else judges."""
+LINKED_DATA_SUITES = frozenset(linked_data_signatures.SUITES)
+"""Proofs of VC Data Model 1.1 over a document's graph, of which a second processor is
+asked as well."""
 
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
@@ -63,7 +62,7 @@ class StatedProof:
     seal: Seal | None = None
     """The seal, with a certificate in place of a key, and whether it fits."""
     alone: bytes | None = None
-    """The document with this proof only, for a linked-data processor to judge."""
+    """The document with this proof only, for another linked-data processor."""
 
     @property
     def digest(self) -> str | None:
@@ -231,15 +230,16 @@ def _key_url(value: Any) -> DidUrl | None:
 
 
 def _for_others(name: str, alone: Mapping[str, Any], url: DidUrl | None) -> StatedProof:
-    """Read a proof that a linked-data processor must judge."""
-    stated = alone["proof"]
+    """Read a proof that another linked-data processor is to judge as well."""
     try:
+        read = linked_data_signatures.read(alone["proof"])
+        unsecured = {n: value for n, value in alone.items() if n != "proof"}
         return StatedProof(
             name,
-            url,
-            _aware(data_integrity.moment_of(stated, "created")),
-            _aware(data_integrity.moment_of(stated, "expires")),
-            unsupported=True,
+            read.verification_method,
+            _aware(read.created),
+            _aware(read.expires),
+            verify_graph=cache(partial(linked_data_signatures.is_by, read, unsecured)),
             alone=canonical(alone),
         )
     except (SecuringError, MalformedValueError) as error:

@@ -292,7 +292,7 @@ def judge(
     if proof.fault is None:
         result = Result.UNKNOWN
         if proof.digest:
-            result, reason = _judged_elsewhere(proof.digest, inquiry, named)
+            result, reason = _judged_twice(proof, key, inquiry, named)
         elif proof.unsupported:
             reason = f"{proof.mechanism} is a mechanism this node cannot judge"
         elif key is None:
@@ -327,6 +327,25 @@ def _holds(
         Result.INVALID,
         f"the {proof.mechanism} proof does not fit document and key",
     )
+
+
+def _judged_twice(
+    proof: StatedProof,
+    key: VerificationKey | None,
+    inquiry: Inquiry,
+    named: dict[str, str],
+) -> tuple[Result, str]:
+    """Judge a proof here and have it judged elsewhere; two verdicts must agree."""
+    other, reason = _judged_elsewhere(proof.digest or "", inquiry, named)
+    if key is None:
+        return other, reason
+    result, own_reason = _holds(proof, key, inquiry)
+    if other in (Result.UNKNOWN, result):
+        # The other one knows fewer contexts, or is not there at all.
+        return result, own_reason
+    if result == Result.UNKNOWN:
+        return other, reason
+    return Result.UNKNOWN, f"two judges disagree: {own_reason}, but {reason}"
 
 
 def _judged_elsewhere(

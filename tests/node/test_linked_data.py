@@ -13,13 +13,17 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 import pytest
 
 from node import verifying
+from node.contexts import vocabulary
 from node.linked_data import LinkedData, LinkedDataError
 from node.linked_data_guard import LARGEST, RefusedError, check
 from node.registry import Live
 from protocol.credentials.findings import Result
 from protocol.credentials.proofs import LINKED_DATA_SUITES
 from protocol.credentials.vcdm11 import FORMER_CONTEXT, PROOF_CONTEXT, as_former
-from protocol.securing import legacy
+from protocol.identity.dids import DidUrl
+from protocol.identity.keys import LocalSigningKey
+from protocol.linked_data.contexts import JWS_2020_V1
+from protocol.securing import legacy, linked_data_signatures
 from tests.protocol import test_vcdm11 as ours
 
 pytestmark = pytest.mark.slow
@@ -131,7 +135,11 @@ async def test_each_record_we_restate_is_covered_whole(linked_data, kind):
     verification = await verified(linked_data, document)
 
     findings = verification.findings
-    assert findings["integrity"].result == Result.VALID, findings["integrity"].reason
+    # DIDKit names nodes that look alike in an order of its own, so that a signature it
+    # makes over many of them holds nowhere else, and none of theirs with it.
+    alike = kind != "micro-credential"
+    assert findings["integrity"].result == (Result.UNKNOWN if alike else Result.VALID)
+    assert ("two judges disagree" in findings["integrity"].reason) == alike
     assert findings["integrity"].evidence["judged_by"] == "didkit 0.3.3"
     assert findings["key_at_signing"].result == Result.VALID
     assert findings["schema"].result == Result.VALID, findings["schema"].reason
@@ -672,27 +680,58 @@ async def test_what_didkit_refuses_to_issue_is_an_error(linked_data):
         await issued(linked_data, other, suite="NoSuchSuite")
 
 
-async def test_without_didkit_a_proof_is_unknown_and_says_so(monkeypatch):
+async def test_without_didkit_our_own_code_judges(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     async with LinkedData() as linked_data:
         verification = await verified(linked_data, proven())
 
         assert not linked_data.available()
-        assert verification.findings["integrity"].result == Result.UNKNOWN
-        assert verification.findings["integrity"].reason == (
-            "there is no DIDKit for this Python"
-        )
-        assert verification.overall("authenticity") == "undetermined"
+        assert verification.findings["integrity"].result == Result.INVALID
+        assert "does not fit" in verification.findings["integrity"].reason
         with pytest.raises(LinkedDataError, match="no DIDKit"):
             await issued(linked_data)
 
 
-async def test_without_a_processor_a_proof_is_unknown_and_says_so():
+async def test_without_another_processor_our_own_code_judges():
     verification = await verified(None, proven())
 
-    reason = verification.findings["integrity"].reason
-    assert verification.findings["integrity"].result == Result.UNKNOWN
-    assert "no linked-data processor at hand" in reason
+    assert verification.findings["integrity"].result == Result.INVALID
+
+
+async def test_what_we_issue_holds_in_didkit_and_without_it(linked_data):
+    key = LocalSigningKey.from_jwk(KEY)
+    document = linked_data_signatures.secure(
+        plain(),
+        key=key,
+        verification_method=DidUrl(METHOD),
+        at=AT,
+        vocabulary=vocabulary(),
+    )
+
+    if linked_data.available():
+        assert (await linked_data.verify(octets(document))).result == Result.VALID
+    for judge in (linked_data, None):
+        good = await verified(judge, document)
+        bad = await verified(judge, document | {"issuanceDate": "2020-01-01T00:00:00Z"})
+        assert good.overall("authenticity") == "valid"
+        assert bad.findings["integrity"].result == Result.INVALID
+
+
+@needs_didkit
+@pytest.mark.parametrize(
+    "suite", ["Ed25519Signature2018", "Ed25519Signature2020", "JsonWebSignature2020"]
+)
+async def test_what_didkit_issues_holds_without_it(linked_data, suite):
+    terms = JWS_2020_V1 if suite == "JsonWebSignature2020" else PROOF_CONTEXT
+    stated = plain(**{"@context": [FORMER_CONTEXT, terms]})
+    document = await issued(linked_data, stated, suite=suite)
+
+    good = await verified(None, document)
+    bad = await verified(None, document | {"issuanceDate": "2020-01-01T00:00:00Z"})
+
+    assert document["proof"]["type"] == suite
+    assert good.findings["integrity"].result == Result.VALID
+    assert bad.findings["integrity"].result == Result.INVALID
 
 
 def test_didkit_is_never_in_the_process_of_the_node():

@@ -282,6 +282,7 @@ def test_a_linked_data_proof_is_named_as_wanted(suite):
         "verificationMethod": str(KID),
         "proofPurpose": "assertionMethod",
         "proofValue": "z1",
+        "jws": "eyJhbGciOiJFZERTQSIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19..AA",
     }
     octets = json.dumps(former() | {"proof": [proof, proof | {"created": "x"}]})
     found = assess(
