@@ -191,3 +191,10 @@ async def test_good_commands_speak_japanese_too(places, monkeypatch, capsys):
     assert "使い方：" in said_
     assert "オプション" in said_
     assert "show this help" not in said_
+
+
+def test_why_a_part_is_refused_is_translated():
+    assert japanese(
+        "the bbs-2023 proof does not hold: a label map of 2 names for 3 blank nodes"
+    ) == ("bbs-2023 の証明は成り立ちません：空白ノード 3 個に対し、名前が 2 個あります")
+    assert "指す先には何も" in japanese("the JSON Pointer /name points to nothing")
