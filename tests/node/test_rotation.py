@@ -255,7 +255,8 @@ async def test_a_running_node_takes_new_keys_up(home):
     old = identity.load(home / "keys", settings.did)
     context = NodeContext(settings, old, Vault(old.vault), clock)
     registry = Registry(store, None, clock, {str(settings.did): old.log})
-    reloader = Reloader(context, registry)
+    told = []
+    reloader = Reloader(context, registry, lambda: told.append(context.identity))
     assert not reloader.look()
     assert len((await registry.history(settings.did)).versions) == 1
 
@@ -273,6 +274,8 @@ async def test_a_running_node_takes_new_keys_up(home):
     assert reloader.look()
     assert context.identity == new
     assert not reloader.look()
+    # Who signs with keys it was handed, as the VC API does, hears of the new ones.
+    assert told[-1] == new
     await store.close()
 
 
