@@ -198,3 +198,31 @@ def test_why_a_part_is_refused_is_translated():
         "the bbs-2023 proof does not hold: a label map of 2 names for 3 blank nodes"
     ) == ("bbs-2023 の証明は成り立ちません：空白ノード 3 個に対し、名前が 2 個あります")
     assert "指す先には何も" in japanese("the JSON Pointer /name points to nothing")
+
+
+@pytest.mark.parametrize(
+    ("english", "said_"),
+    [
+        ("the issuer has revoked it: error", "発行者が失効させました：error"),
+        (
+            "a status of the type X, which this node cannot read",
+            "種類 X の状態（このノードには読めません）",
+        ),
+        (
+            (
+                "sealed by VATJP-1, says CN=CA; no trusted list that would vouch for the "
+                "certificate is known here"
+            ),
+            (
+                "CN=CA によれば VATJP-1 のシールです。電子証明書を保証する"
+                "トラステッドリストは、ここでは知られていません"
+            ),
+        ),
+        (
+            "the document at https://a.example/b has not been obtained",
+            "https://a.example/b の文書を取得していません",
+        ),
+    ],
+)
+def test_reasons_about_status_seals_and_badges_are_translated(english, said_):
+    assert japanese(english) == said_
