@@ -210,8 +210,8 @@ def test_why_a_part_is_refused_is_translated():
         ),
         (
             (
-                "sealed by VATJP-1, says CN=CA; no trusted list that would vouch for the "
-                "certificate is known here"
+                "sealed by VATJP-1, says CN=CA; no trusted list that would vouch for "
+                "the certificate is known here"
             ),
             (
                 "CN=CA によれば VATJP-1 のシールです。電子証明書を保証する"
