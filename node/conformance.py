@@ -20,6 +20,7 @@ from node.services.vc_issuing import Signer, issuers
 from node.services.vc_statuses import StatusLists
 from node.web.vc_api import VcApi, build_vc_api
 from protocol.errors import NotFoundError
+from protocol.identity.bbs_keys import SecretKey
 from protocol.identity.dids import DidUrl
 from protocol.identity.keys import Algorithm, LocalSigningKey
 
@@ -52,6 +53,7 @@ async def throw_away(
         OSError: the port is taken.
     """
     signers = {kind: made(algorithm) for kind, algorithm in _KINDS.items()}
+    signers["bls"] = made_for_bbs()
     lists = StatusLists(signers["ed25519"], f"https://{HOST}:{port}/vc-api/status")
     async with AsyncExitStack() as stack:
         fetcher = Fetcher()
@@ -74,4 +76,11 @@ def made(algorithm: Algorithm) -> Signer:
     """Make a key that is its own `did:key`."""
     key = LocalSigningKey.generate(algorithm)
     name = key.verification_key.multikey()
+    return Signer(key, DidUrl(f"did:key:{name}#{name}"))
+
+
+def made_for_bbs() -> Signer:
+    """Make a key of BBS that is its own `did:key`."""
+    key = SecretKey.generate()
+    name = key.public_key.multikey()
     return Signer(key, DidUrl(f"did:key:{name}#{name}"))

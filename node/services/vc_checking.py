@@ -17,8 +17,9 @@ from node import verifying
 from node.contexts import vocabulary
 from node.linked_data import LinkedData
 from node.registry import Source
+from protocol.credentials import presentations
 from protocol.credentials.envelopes import is_enveloped, open_envelope
-from protocol.credentials.findings import AUTHENTICITY, Finding, Result, Verification
+from protocol.credentials.findings import AUTHENTICITY, Finding, Verification
 from protocol.errors import LinkedDataError, ProtocolError, SecuringError
 from protocol.linked_data.rdf import quads_of
 
@@ -91,8 +92,49 @@ class Checker:
             )
         except ProtocolError as error:
             return Report(errors=(f"{error.title}: {error}",))
-        fault = _meaning(verification)
-        return _judged(verification, [fault] if fault else [], self._required)
+        return _judged(verification, self._required)
+
+    async def presentation(
+        self,
+        value: Any,
+        at: datetime,
+        *,
+        challenge: str | None = None,
+        domain: str | None = None,
+    ) -> Report:
+        """Find out whether a presentation holds, and each credential in it.
+
+        `challenge` and `domain` are what its holder was asked to sign, if anything.
+        """
+        try:
+            presented = await verifying.verify_presentation(
+                _octets(value),
+                media_type=None,
+                source=self.source,
+                accreditations=(),
+                anchors=(),
+                at=at,
+                challenge=challenge,
+                domain=domain,
+                linked_data=self.linked_data,
+            )
+        except ProtocolError as error:
+            return Report(errors=(f"{error.title}: {error}",))
+        shown = presented.shown
+        errors = [
+            f"{name}: {shown.findings[name].reason}"
+            for name in presentations.REQUIRED
+            if not shown.findings[name].passes
+        ]
+        if shown.presentation.media_type == "application/vp":
+            errors += _meaning(shown.presentation.claims)
+        parts = [
+            Report(errors=(one,))
+            if isinstance(one, str)
+            else _judged(one, self._required)
+            for one in presented.credentials
+        ]
+        return Report(shown.findings, tuple(errors), parts=tuple(parts))
 
     @property
     def _required(self) -> tuple[str, ...]:
@@ -101,39 +143,41 @@ class Checker:
         return tuple(name for name in AUTHENTICITY if name != "issuer_identified")
 
 
+def _octets(value: Any) -> bytes:
+    """Return what is posted as it would be in a file: an object, or a secured text."""
+    if isinstance(value, str) and not value.lstrip().startswith("{"):
+        return value.encode()
+    if not isinstance(value, dict):
+        raise SecuringError("an object is expected, or a text that secures one")
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
 def _document(value: Any) -> tuple[bytes, str | None]:
     """Return the secured document as octets, and its media type where it is stated."""
-    if isinstance(value, str) and not value.lstrip().startswith("{"):
-        return value.encode(), None
-    if not isinstance(value, dict):
-        raise SecuringError("a credential is an object, or a text that secures one")
-    if is_enveloped(value, _ENVELOPED):
+    if isinstance(value, dict) and is_enveloped(value, _ENVELOPED):
         return open_envelope(value, _ENVELOPED)
-    return json.dumps(value, ensure_ascii=False).encode(), "application/vc"
+    return _octets(value), "application/vc" if isinstance(value, dict) else None
 
 
-def _meaning(verification: Verification) -> str:
-    """Say what in a credential of the data model no context gives a meaning."""
-    claims = verification.document.claims
+def _meaning(claims: Mapping[str, Any]) -> list[str]:
+    """Say what in a document of the data model no context gives a meaning."""
     if "@context" not in claims:
-        return ""
+        return []
     try:
         quads_of({n: v for n, v in claims.items() if n != "proof"}, vocabulary())
     except LinkedDataError as error:
-        return f"meaning: {error}"
-    return ""
+        return [f"meaning: {error}"]
+    return []
 
 
-def _judged(
-    verification: Verification, errors: list[str], required: tuple[str, ...]
-) -> Report:
-    warnings = []
+def _judged(verification: Verification, required: tuple[str, ...]) -> Report:
+    errors, warnings = _meaning(verification.document.claims), []
     for name in required:
         finding = verification.findings[name]
         if finding.passes:
             continue
         said = f"{name}: {finding.reason}"
-        if name == "schema" and finding.result == Result.UNKNOWN:
+        if finding.evidence.get("unknown") == "kind":
             warnings.append(said)
         else:
             errors.append(said)

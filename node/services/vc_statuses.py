@@ -77,7 +77,7 @@ class StatusLists:
         )
         return data_integrity.secure(
             document,
-            key=self.signer.key,
+            key=self.signer.plain,
             verification_method=self.signer.kid,
             at=at,
         )

@@ -139,6 +139,15 @@ _VC_API: dict[str, Any] = {
     "/vc-api/credentials/verify": _vc(
         "`verified`, and every finding; 400 where it is false", "200"
     ),
+    "/vc-api/credentials/derive": _vc(
+        "Show part of a credential (ecdsa-sd-2023, bbs-2023)", "201"
+    ),
+    "/vc-api/presentations": _vc(
+        "Prove a presentation as its holder", "201", security=_TOKEN
+    ),
+    "/vc-api/presentations/verify": _vc(
+        "`verified`, with each credential; 400 where it is false", "200"
+    ),
     "/vc-api/credentials/status": _vc(
         "Set the status of a credential", "200", security=_TOKEN
     ),

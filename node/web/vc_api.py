@@ -121,6 +121,51 @@ async def verify(request: web.Request) -> web.Response:
     return _report(await api.checker.credential(value, api.clock()))
 
 
+@routes.post("/vc-api/credentials/derive")
+async def derive(request: web.Request) -> web.Response:
+    """Show part of a credential; its holder needs no key of this node."""
+    body = await _body(request)
+    derived = await asyncio.to_thread(
+        vc_issuing.derive, body.get("verifiableCredential"), _options(body)
+    )
+    return _json({"verifiableCredential": derived}, 201)
+
+
+@routes.post("/vc-api/presentations/verify")
+async def verify_presentation(request: web.Request) -> web.Response:
+    """Tell whether a presentation is verified, with every credential in it."""
+    api = request.app[VC_API]
+    body = await _body(request)
+    options = _options(body)
+    report = await api.checker.presentation(
+        body.get("verifiablePresentation"),
+        api.clock(),
+        challenge=_text(options, "challenge"),
+        domain=_text(options, "domain"),
+    )
+    return _report(report)
+
+
+@routes.post("/vc-api/presentations")
+async def create_presentation(request: web.Request) -> web.Response:
+    """Prove a presentation with the key of the issuer used by default."""
+    _check_caller(request)
+    api = request.app[VC_API]
+    body = await _body(request)
+    options = _options(body)
+    presented = await asyncio.to_thread(
+        vc_issuing.present,
+        _issuer(api, "").signer,
+        body.get("presentation"),
+        challenge=_text(options, "challenge"),
+        domain=_text(options, "domain"),
+        at=api.clock(),
+    )
+    if api.note:
+        await api.note("presentations", presented)
+    return _json({"verifiablePresentation": presented}, 201)
+
+
 @routes.post("/vc-api/credentials/status")
 async def set_status(request: web.Request) -> web.Response:
     """Set the status of a credential that the issuer `status` secured."""
@@ -217,6 +262,13 @@ def _options(body: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(options, dict):
         raise MalformedValueError("options that are not an object")
     return options
+
+
+def _text(options: Mapping[str, Any], name: str) -> str | None:
+    value = options.get(name)
+    if value is not None and not isinstance(value, str):
+        raise MalformedValueError(f"{name} is not a text")
+    return value
 
 
 def _issuer(api: VcApi, name: str) -> Issuer:

@@ -73,6 +73,7 @@ def schema(
         return Finding("schema", Result.INVALID, "; ".join(faults), evidence)
     unknown = next(iter(related), None) or _unknown(document)
     if unknown:
+        evidence["unknown"] = "related resource" if related else "kind"
         return Finding("schema", Result.UNKNOWN, unknown, evidence)
     name = "SD-JWT VC" if document.is_sd_jwt else "VC Data Model"
     reason = f"it has what {name} and its type require"

@@ -32,6 +32,11 @@ _TERMS = frozenset(
     | {"validFrom", "validUntil", "verifiableCredential"}
 )
 """Terms of the data model, which its context protects."""
+_NEW_TERMS = frozenset(
+    {"name", "description", "relatedResource", "digestMultibase", "digestSRI"}
+    | {"mediaType", "EnvelopedVerifiableCredential", "EnvelopedVerifiablePresentation"}
+)
+"""Those that VC Data Model 1.1 does not have, and leaves to anybody."""
 _PLAIN_CONTEXTS = frozenset(
     {
         CREDENTIALS_CONTEXT,
@@ -125,7 +130,8 @@ def _contexts(contexts: list[Any]) -> Iterator[str]:
         yield f"the first context is not {CREDENTIALS_CONTEXT}"
     for one in contexts:
         if isinstance(one, dict):
-            if one != VOCABULARY and not _TERMS.isdisjoint(one):
+            taken = _TERMS - _NEW_TERMS if contexts[0] == FORMER_CONTEXT else _TERMS
+            if one != VOCABULARY and not taken.isdisjoint(one):
                 yield "an inline context that redefines a term of the data model"
         elif not is_url(one):
             yield "a context that is neither a URL nor an object"

@@ -243,7 +243,9 @@ def _named(stated: Mapping[str, Any], reference: Reference) -> Any:
     for value in stated.values():
         for one in value if isinstance(value, list) else []:
             if _is(one, did, reference.fragment):
-                return one
+                # Outside its document it needs the context that explained it there.
+                context = {n: v for n, v in stated.items() if n == "@context"}
+                return context | one
     raise ResolutionError("notFound", "the document names nothing with this fragment")
 
 

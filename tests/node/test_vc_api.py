@@ -8,20 +8,26 @@ from io import BytesIO
 
 import pytest
 
-from node.conformance import made
+from node.conformance import made, made_for_bbs
 from node.services.vc_checking import Checker
 from node.services.vc_issuing import issuers
 from node.services.vc_statuses import StatusLists
 from node.web.vc_api import MAXIMUM_BODY, VcApi, build_vc_api
 from protocol.errors import DidError
 from protocol.identity.dids import DidHistory, resolve_offline
+from protocol.securing import data_integrity, selective
 
 V1 = "https://www.w3.org/2018/credentials/v1"
 V2 = "https://www.w3.org/ns/credentials/v2"
 EXAMPLES = "https://www.w3.org/ns/credentials/examples/v2"
 NOW = datetime(2027, 3, 20, 9, 0, tzinfo=UTC)
 TOKEN = "0f" * 32
-SIGNERS = {"ed25519": made("EdDSA"), "p256": made("ES256"), "p384": made("ES384")}
+SIGNERS = {
+    "ed25519": made("EdDSA"),
+    "p256": made("ES256"),
+    "p384": made("ES384"),
+    "bls": made_for_bbs(),
+}
 DIDS = {kind: str(signer.kid.did) for kind, signer in SIGNERS.items()}
 
 
@@ -99,6 +105,7 @@ async def verify(client, value):
 NAMES = [
     (name, key)
     for name, key in (one.split("/") for one in issuers(SIGNERS) if "/" in one)
+    if name not in selective.SUITES
 ]
 
 
@@ -430,3 +437,204 @@ async def test_what_is_handed_in_is_left_as_it_was(client):
     before = copy.deepcopy(value)
     await verify(client, value)
     assert value == before
+
+
+def presentation(**changes):
+    return {"@context": [V2], "type": ["VerifiablePresentation"]} | changes
+
+
+ASKED = {"challenge": "c-1", "domain": "uni.example"}
+
+
+async def presented(client, value, **options):
+    body = {"presentation": value, "options": ASKED | options}
+    status, answer = await post(client, "/presentations", body)
+    assert status == 201, answer
+    return answer["verifiablePresentation"]
+
+
+async def verify_shown(client, value, **options):
+    body = {"verifiablePresentation": value, "options": ASKED | options}
+    return await post(client, "/presentations/verify", body)
+
+
+@pytest.mark.parametrize("name", ["eddsa-rdfc-2022", "vc-jwt"])
+async def test_a_presentation_is_verified_with_what_is_in_it(client, name):
+    inner = await issued(client, name)
+    value = await presented(client, presentation(verifiableCredential=[inner]))
+    assert value["proof"]["proofPurpose"] == "authentication"
+    status, answer = await verify_shown(client, value)
+    assert (status, answer["verified"], answer["errors"]) == (200, True, [])
+    assert [one["verified"] for one in answer["credentialResults"]] == [True]
+
+
+SHOWN = {
+    "another type": put("type", ["VerifiableCredential"]),
+    "another context first": put("@context", [EXAMPLES, V2]),
+    "an unknown context": put("@context", [V2, "https://unheard.example/v1"]),
+    "no proof": without("proof"),
+    "another holder": put("holder", DIDS["p256"]),
+    "a term without meaning": put("unheardOf", 1),
+    "a changed credential": lambda value: value["verifiableCredential"][0].update(
+        name="Another"
+    ),
+    "a text for a credential": put("verifiableCredential", ["x.y.z"]),
+    "another purpose": lambda value: value["proof"].update(
+        proofPurpose="assertionMethod"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+async def test_a_broken_presentation_is_not_verified(client, name):
+    inner = await issued(client)
+    value = await presented(client, presentation(verifiableCredential=[inner]))
+    SHOWN[name](value)
+    status, answer = await verify_shown(client, value)
+    assert (status, answer["verified"]) == (400, False)
+    assert answer["errors"]
+
+
+@pytest.mark.parametrize("asked", [{"challenge": "c-2"}, {"domain": "other.example"}])
+async def test_a_presentation_for_somebody_else_is_not_verified(client, asked):
+    value = await presented(client, presentation())
+    assert (await verify_shown(client, value))[0] == 200
+    status, answer = await verify_shown(client, value, **asked)
+    assert (status, answer["findings"]["holder_binding"]["result"]) == (400, "invalid")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, [], {}, credential(), presentation(holder=DIDS["p384"]), presentation(x=1)],
+)
+async def test_what_is_no_presentation_of_ours_is_not_proved(client, value):
+    body = {"presentation": value, "options": ASKED}
+    status, answer = await post(client, "/presentations", body)
+    assert status == 400
+    assert answer["errors"]
+
+
+async def test_a_presentation_is_proved_once(client):
+    value = await presented(client, presentation())
+    assert (await post(client, "/presentations", {"presentation": value}))[0] == 400
+
+
+@pytest.mark.parametrize("value", [None, 7, [], "", "x.y.z", {}, credential()])
+async def test_what_is_no_presentation_is_not_verified(client, value):
+    status, answer = await verify_shown(client, value)
+    assert (status, answer["verified"]) == (400, False)
+
+
+async def test_a_challenge_is_a_text(client):
+    value = await presented(client, presentation())
+    assert (await verify_shown(client, value, challenge=7))[0] == 400
+
+
+async def test_who_shows_no_token_has_no_presentation_proved(aiohttp_client):
+    guarded = await aiohttp_client(build_vc_api(api(token=TOKEN)))
+    body = {"presentation": presentation()}
+    assert (await post(guarded, "/presentations", body))[0] == 401
+
+
+async def test_a_former_suite_names_itself_in_the_type_of_its_proof(client):
+    value = await issued(client, "Ed25519Signature2020")
+    assert value["proof"]["type"] == "Ed25519Signature2020"
+    assert "cryptosuite" not in value["proof"]
+    assert value["@context"][-1].endswith("ed25519-2020/v1")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        put("unheardOf", 1),
+        put("type", ["VerifiableCredential", "Unheard"]),
+        put("@context", [V2, "https://unheard.example/v1"]),
+        put("@context", [V2, V2]),
+        lambda value: value["credentialSubject"].update(unheardOf=1),
+        lambda value: value["credentialSubject"].update(id="alice"),
+    ],
+)
+async def test_what_has_no_meaning_is_neither_secured_nor_verified(client, change):
+    value = credential()
+    change(value)
+    for name in ("eddsa-jcs-2022", "eddsa-rdfc-2022", "vc-jwt"):
+        path = f"/issuers/{name}/credentials/issue"
+        status, answer = await post(client, path, {"credential": value})
+        assert (status, len(answer["errors"])) == (400, 1)
+    value = await issued(client, "eddsa-jcs-2022")
+    change(value)
+    assert (await verify(client, value))[0] == 400
+
+
+async def test_only_a_throw_away_node_takes_the_key_of_another(aiohttp_client):
+    mine = await aiohttp_client(build_vc_api(api()))
+    value = await issued(mine)
+    value["issuer"] = "https://vc.example/issuers/5678"
+    del value["proof"]
+    signer = SIGNERS["ed25519"]
+    signed = data_integrity.secure(
+        value, key=signer.key, verification_method=signer.kid, at=NOW
+    )
+    status, answer = await verify(mine, signed)
+    assert (status, answer["findings"]["issuer_identified"]["result"]) == (
+        400,
+        "unknown",
+    )
+    lists = StatusLists(signer, "http://127.0.0.1:1/vc-api/status")
+    loose = api(checker=Checker(Nearby(lists), any_controller=True))
+    client = await aiohttp_client(build_vc_api(loose))
+    assert (await verify(client, signed))[0] == 200
+    signed["name"] = "Another"
+    assert (await verify(client, signed))[0] == 400
+
+
+async def derived(client, value, *pointers):
+    body = {"verifiableCredential": value, "options": {"selectivePointers": pointers}}
+    return await post(client, "/credentials/derive", body)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("ecdsa-sd-2023", "p256"), ("bbs-2023", "bls")]
+)
+async def test_a_part_of_a_credential_is_shown_and_verified(client, name, key):
+    base = await issued(client, f"{name}/{key}", key)
+    assert (await verify(client, base))[0] == 400
+
+    status, answer = await derived(client, base, "/credentialSubject/name")
+    assert status == 201
+    part = answer["verifiableCredential"]
+    assert part["credentialSubject"] == {"id": "did:example:alice", "name": "Alice"}
+    assert "validFrom" not in part
+    assert part["issuer"] == DIDS[key]
+    assert (await verify(client, part))[0] == 200
+
+    part["credentialSubject"]["name"] = "Mallory"
+    assert (await verify(client, part))[0] == 400
+
+
+async def test_what_is_mandatory_is_always_shown(client):
+    body = {
+        "credential": credential("p256"),
+        "options": {"mandatoryPointers": ["/issuer", "/validFrom"]},
+    }
+    path = "/issuers/ecdsa-sd-2023/p256/credentials/issue"
+    _, answer = await post(client, path, body)
+    base = answer["verifiableCredential"]
+    _, answer = await derived(client, base, "/credentialSubject/name")
+    assert answer["verifiableCredential"]["validFrom"] == "2027-03-01T00:00:00Z"
+
+
+async def test_nothing_is_derived_from_what_has_no_parts(client):
+    whole = await issued(client)
+    base = await issued(client, "ecdsa-sd-2023", "p256")
+    for value, pointers in (
+        (whole, ["/credentialSubject/name"]),
+        (base, ["/nowhere"]),
+        (base, [7]),
+        (None, []),
+    ):
+        status, answer = await derived(client, value, *pointers)
+        assert (status, len(answer["errors"])) == (400, 1)
+    options = {"selectivePointers": ["/id"], "presentationHeader": 7}
+    body = {"verifiableCredential": base, "options": options}
+    assert (await post(client, "/credentials/derive", body))[0] == 400

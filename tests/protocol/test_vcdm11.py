@@ -264,7 +264,8 @@ def test_what_was_secured_is_read_again(subject, name):
 def test_an_inline_context_other_than_ours_is_never_good():
     for inline, result in (
         ({"@vocab": "https://evil.example/#"}, Result.UNKNOWN),
-        ({**VOCABULARY, "name": "x:y"}, Result.INVALID),
+        ({**VOCABULARY, "name": "x:y"}, Result.UNKNOWN),
+        ({**VOCABULARY, "issuer": "x:y"}, Result.INVALID),
     ):
         vc = former("transcript")
         vc["@context"] = [*vc["@context"], inline]
