@@ -22,16 +22,16 @@ lint: install
 	$(BIN)/lint-imports
 
 test: install
-	$(BIN)/pytest -n 2 -m "not samples and not network and not browser" $(ARGS)
+	$(BIN)/pytest -n 2 -m "not samples and not network and not browser and not checks" $(ARGS)
 
 test-fast: install
-	$(BIN)/pytest -n 2 -m "not slow and not samples and not network and not browser" $(ARGS)
+	$(BIN)/pytest -n 2 -m "not slow and not samples and not network and not browser and not checks" $(ARGS)
 
 test-samples: install
 	$(BIN)/pytest -m samples $(ARGS)
 
 test-mutation: install
-	$(BIN)/pytest -n 2 -m mutation $(ARGS)
+	$(BIN)/pytest -n 2 -m "mutation or checks" $(ARGS)
 
 test-network: install
 	$(BIN)/pytest -m network --log-cli-level=INFO tests/network $(ARGS)

@@ -79,6 +79,7 @@ def test_what_others_leave_out_or_put_elsewhere_is_read():
         forged(HEADER | {1: "ES256"}),
         forged(HEADER | {1: True}),
         forged(HEADER | {16: VP_TYPE}),
+        forged({1: -7, 16: VP_TYPE}),
         forged(HEADER | {3: "application/vp"}),
         forged({n: v for n, v in HEADER.items() if n != 16}),
         forged(HEADER | {4: KID}),
@@ -95,7 +96,7 @@ def test_what_others_leave_out_or_put_elsewhere_is_read():
         b"\x81" * 1000,
         b"\xd8\x1c\x81\xd8\x1d\x00",
     ],
-    ids=range(25),
+    ids=range(26),
 )
 def test_what_is_no_such_sign1_is_refused(octets):
     with pytest.raises(SecuringError):

@@ -169,3 +169,27 @@ def test_what_is_no_compact_jws_is_refused(token):
 def test_claims_that_are_not_json_are_our_mistake():
     with pytest.raises(ValueError, match="not JSON compliant"):
         secure({"n": float("nan")}, key=KEYS["EdDSA"], kid=KID)
+
+
+@pytest.mark.parametrize("more", ["", ".", ".AAAA"])
+def test_a_token_has_three_parts_and_no_more(more):
+    token = secure(CLAIMS, key=KEYS["EdDSA"], kid=KID)
+    wrong = token + more if more else token.rpartition(".")[0]
+
+    with pytest.raises(SecuringError, match="three parts"):
+        read(wrong, "vc+jwt")
+
+
+@pytest.mark.parametrize("typ", ["vc+jwt", "vp+jwt", "vc+sd-jwt", "vp+sd-jwt"])
+def test_what_is_in_a_token_fits_its_type(typ):
+    def token(**more):
+        return signed({"alg": "EdDSA", "kid": KID, "typ": typ} | more)
+
+    kind = typ[:2]
+    other = "vp" if kind == "vc" else "vc"
+    assert read(token(cty=kind), typ).claims == CLAIMS
+    assert read(token(cty=f"application/{kind}"), typ).claims == CLAIMS
+    assert read(token(typ=f"application/{typ}"), typ).claims == CLAIMS
+    for wrong in (other, f"application/{other}", "", "json"):
+        with pytest.raises(SecuringError, match="cty"):
+            read(token(cty=wrong), typ)

@@ -249,8 +249,10 @@ def test_a_published_presentation_of_the_former_kind_holds_for_its_challenge():
         as_jose(CREDENTIAL),
         cose.secure(CREDENTIAL, key=KEY, kid=URL),
         b"\xff",
+        as_json({"type": ["VerifiablePresentation"]}),
+        jose.secure(PRESENTATION, key=KEY, kid=URL).encode(),
     ],
-    ids=range(7),
+    ids=range(9),
 )
 def test_what_is_no_presentation_is_refused(octets):
     assert not is_presentation(octets)
