@@ -50,6 +50,9 @@ from protocol.identity.keys import VerificationKey
 from protocol.securing import as_text, key_binding
 from protocol.securing.key_binding import Binding
 
+_SAID = 4
+"""Reasons that are said together; all of them stand in the evidence."""
+
 
 def verify(
     document: SecuredDocument,
@@ -431,6 +434,8 @@ def together(name: str, found: list[Finding]) -> Finding:
         return found[0]
     result = worst(one.result for one in found)
     reasons = [one.reason for one in found if one.result == result]
+    if len(reasons) > _SAID:
+        reasons = [*reasons[:_SAID], f"and {len(reasons) - _SAID} more"]
     evidence = [
         {"result": str(one.result), "reason": one.reason, **one.evidence}
         for one in found

@@ -72,6 +72,15 @@ def test_a_transcript_becomes_a_record_of_its_courses(uni, world):
     assert len(found.findings["integrity"].evidence["each"]) == 3
 
 
+def test_a_record_of_many_does_not_say_the_same_many_times(uni, world):
+    world.lists = {}
+    document = clr(uni, *(result(f"M{number}") for number in range(40)))
+    finding = world.assess(uni.secure(document)).findings["status_now"]
+    assert finding.reason.endswith("and 37 more")
+    assert finding.reason.count(";") == 4
+    assert len(finding.evidence["each"]) == 41
+
+
 def test_what_the_institution_may_not_state_makes_the_record_partial(uni):
     document = clr(
         uni,
