@@ -260,6 +260,12 @@ def test_what_is_no_presentation_is_refused(octets):
         read(octets)
 
 
+@pytest.mark.parametrize("octets", [b"0oR!", b"hEA"])
+def test_what_looks_like_cose_and_is_none_is_refused(octets):
+    with pytest.raises(SecuringError):
+        model.read(octets)
+
+
 def test_a_media_type_of_credentials_is_believed():
     assert not is_presentation(as_object(PRESENTATION), "application/vc")
     assert is_presentation(b"", "application/vp+jwt; charset=utf-8")
