@@ -232,14 +232,22 @@ def _key_url(value: Any) -> DidUrl | None:
 def _for_others(name: str, alone: Mapping[str, Any], url: DidUrl | None) -> StatedProof:
     """Read a proof that another linked-data processor is to judge as well."""
     try:
-        read = linked_data_signatures.read(alone["proof"])
+        stated = alone["proof"]
+        named = stated.get("verificationMethod")
+        on_web = url != named and isinstance(named, str) and _is_url(named)
+        stand_in = {"verificationMethod": url or _STAND_IN} if on_web else {}
+        read = linked_data_signatures.read({**stated, **stand_in})
+        if on_web:
+            options = {**read.options, "verificationMethod": named}
+            read = replace(read, options=options)
         unsecured = {n: value for n, value in alone.items() if n != "proof"}
         return StatedProof(
             name,
-            read.verification_method,
+            url,
             _aware(read.created),
             _aware(read.expires),
             verify_graph=cache(partial(linked_data_signatures.is_by, read, unsecured)),
+            brought=None if url else _spelt_out(str(named)),
             alone=canonical(alone),
         )
     except (SecuringError, MalformedValueError) as error:
