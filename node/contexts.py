@@ -11,8 +11,11 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 from protocol.linked_data.contexts import Contexts
+from protocol.linked_data.jcs import parse_strict
 from protocol.linked_data.terms import Vocabulary
 
+_ADDED: dict[str, bytes] = {}
+"""Contexts of a throw-away node, by URL."""
 _OPEN_BADGES = "openbadgeslib", "openbadgeslib/ob3/contexts/"
 _PYLD = "pyld", "pyld/documentloader/frozen/bundled/"
 _FILES = {
@@ -72,7 +75,22 @@ def vocabulary() -> Vocabulary:
         LinkedDataError: a package carries another text than the pinned one.
         OSError, PackageNotFoundError: it does not carry it any more.
     """
-    return Vocabulary(Contexts.of(_texts()))
+    added = {url: parse_strict(octets) for url, octets in _ADDED.items()}
+    return Vocabulary(Contexts({**added, **Contexts.of(_texts()).documents}))
+
+
+def add(url: str, octets: bytes) -> None:
+    """Accept one more context for the run of a throw-away node; nothing pins it.
+
+    One that is pinned stays what it is.
+
+    Raises:
+        MalformedValueError: it is not JSON with one meaning.
+    """
+    parse_strict(octets)
+    _ADDED[url] = octets
+    vocabulary.cache_clear()
+    hasty.cache_clear()
 
 
 @functools.cache

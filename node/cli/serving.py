@@ -4,12 +4,15 @@ import asyncio
 import json
 import signal
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
+from node import contexts
 from node.app import Running, spare_the_collector
 from node.cli.common import Exit, UsageError, read_settings, say, settings_file
 from node.conformance import throw_away
 from node.logs import configure
 from node.store.migrate import upgrade as migrate
+from protocol.errors import ProtocolError
 
 
 def add_serve(parser: ArgumentParser) -> None:
@@ -19,6 +22,13 @@ def add_serve(parser: ArgumentParser) -> None:
         type=int,
         metavar="PORT",
         help="a throw-away node for conformance suites, on this machine only",
+    )
+    parser.add_argument(
+        "--context",
+        action="append",
+        default=[],
+        metavar="URL=FILE",
+        help="with --conformance: one more JSON-LD context to accept",
     )
     parser.set_defaults(command=serve)
 
@@ -30,7 +40,13 @@ def add_migrate(parser: ArgumentParser) -> None:
 
 async def serve(arguments: Namespace) -> int:
     """Run the node until it is asked to end."""
+    if arguments.context and arguments.conformance is None:
+        raise UsageError(
+            "--context goes with --conformance: a node accepts pinned ones"
+        )
     if arguments.conformance is not None:
+        for stated in arguments.context:
+            _accept(stated)
         return await _serve_suites(arguments.conformance)
     settings = read_settings(arguments)
     configure()
@@ -48,6 +64,14 @@ async def serve(arguments: Namespace) -> int:
     finally:
         await node.stop()
     return Exit.VALID
+
+
+def _accept(stated: str) -> None:
+    url, _, file = stated.rpartition("=")
+    try:
+        contexts.add(url, Path(file).read_bytes())
+    except (OSError, ProtocolError) as error:
+        raise UsageError(f"--context {stated}: {error}") from error
 
 
 async def _serve_suites(port: int) -> int:

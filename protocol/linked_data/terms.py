@@ -319,7 +319,11 @@ class Vocabulary:
                 result = self._processed(result, inner, override=override)
                 result.previous = kept
             elif isinstance(one, dict):
-                _Definitions(result, one, override, strict).create()
+                # Some write a document that holds a context in its place.
+                inner = one["@context"] if one.keys() == {"@context"} else one
+                if not isinstance(inner, dict):
+                    raise OutsideSubsetError("@context")
+                _Definitions(result, inner, override, strict).create()
             else:
                 raise LinkedDataError("a context that is neither an object nor a URL")
         return result

@@ -23,6 +23,11 @@ LRX = Path(sys.executable).with_name("lrx")
 LIMIT = 900
 """Seconds for one suite."""
 NAME = "LRX"
+LICENCE_CONTEXT = Path(
+    "vc-di-bbs-test-suite/node_modules/@digitalbazaar/vdl-context",
+    "contexts/vdl-v1.jsonld",
+)
+"""The context of the licences that one suite has secured; it brings it along."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,9 @@ def main() -> int:
         reason = "no folder of suites: make test-interop SUITES=DIR"
         return report([Outcome(one, not_run=reason) for one in suites], failures=False)
     command = [str(LRX), "serve", "--conformance", str(arguments.port)]
+    licence = arguments.suites / LICENCE_CONTEXT
+    if licence.exists():
+        command += ["--context", f"https://w3id.org/vdl/v1={licence}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as node:
         try:
             assert node.stdout is not None

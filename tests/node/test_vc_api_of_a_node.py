@@ -10,7 +10,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from node import contexts
 from node.app import vc_api_of
+from node.cli.parser import invoke
 from node.context import system_clock
 from node.fetch import Fetcher
 from node.founding import Plan, create_node
@@ -22,6 +24,8 @@ from node.settings import SettingsError, load, read_token
 from node.store import audit
 from node.web.public import Site
 from node.web.vc_api import build_vc_api
+from protocol.errors import UnknownContextError
+from protocol.linked_data.rdf import quads_of
 
 TEST = {"names": {"uni-a.test": "127.0.0.1:8101"}}
 
@@ -147,3 +151,36 @@ async def test_a_throw_away_node_tells_who_it_is_and_ends():
             assert (answer.status, (await answer.json())["verified"]) == (200, True)
     process.terminate()
     assert await process.wait() == 0
+
+
+async def test_a_context_is_added_for_a_throw_away_node_only(tmp_path, capsys):
+    file = tmp_path / "more.jsonld"
+    file.write_text('{"@context": {"more": "https://more.example/#more"}}')
+    stated = f"https://more.example/v1={file}"
+    assert await invoke(["serve", "--context", stated]) == 2
+    assert "pinned" in capsys.readouterr().err
+    command = ["serve", "--conformance", "1", "--context"]
+    assert await invoke([*command, f"https://more.example/v1={tmp_path}"]) == 2
+    assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_an_added_context_gives_terms_a_meaning_and_changes_none():
+    document = {
+        "@context": ["https://www.w3.org/ns/credentials/v2", "https://more.example/v1"],
+        "type": ["VerifiableCredential"],
+        "more": "x",
+    }
+    pinned = contexts.vocabulary().contexts["https://www.w3.org/ns/credentials/v2"]
+    text = b'{"@context": {"more": "https://more.example/#more"}}'
+    with pytest.raises(UnknownContextError):
+        quads_of(document, contexts.vocabulary())
+    try:
+        contexts.add("https://more.example/v1", text)
+        contexts.add("https://www.w3.org/ns/credentials/v2", text)
+        vocabulary = contexts.vocabulary()
+        assert len(quads_of(document, vocabulary)) == 2
+        assert vocabulary.contexts["https://www.w3.org/ns/credentials/v2"] == pinned
+    finally:
+        contexts._ADDED.clear()  # noqa: SLF001 - as a new process would begin
+        contexts.vocabulary.cache_clear()
+        contexts.hasty.cache_clear()

@@ -8,6 +8,7 @@ from node.contexts import vocabulary
 from protocol.errors import LinkedDataError
 from protocol.identity.dids import DidUrl
 from protocol.identity.keys import LocalSigningKey
+from protocol.linked_data.rdf import canonical_form
 from protocol.securing import data_integrity
 from tests.protocol.test_data_integrity_graphs import AT
 
@@ -59,3 +60,13 @@ def test_an_end_that_is_hidden_does_not_verify(name):
         data_integrity.verify(
             document, KEY.verification_key, "eddsa-rdfc-2022", vocabulary()
         )
+
+
+def test_an_inline_context_may_be_written_as_a_document():
+    terms = {"grade": "https://uni.example/terms#grade"}
+    plain = canonical_form(DOCUMENT | {"@context": [V2, terms]}, vocabulary())
+    wrapped = DOCUMENT | {"@context": [V2, {"@context": terms}]}
+    assert canonical_form(wrapped, vocabulary()).text == plain.text
+    hidden = {"@context": {"end": f"{CRED}validUntil"}}
+    with pytest.raises(LinkedDataError):
+        canonical_form(DOCUMENT | {"@context": [V2, hidden], "end": END}, vocabulary())
