@@ -19,7 +19,11 @@ MODULES = {
     "securing/jose.py": ("test_jose.py", "test_model.py", "test_presentations.py"),
     "securing/cose.py": ("test_cose.py",),
     "securing/sd_jwt_vcdm.py": ("test_sd_jwt_vcdm.py",),
-    "securing/data_integrity.py": ("test_data_integrity.py", "test_verification.py"),
+    "securing/data_integrity.py": (
+        "test_data_integrity.py",
+        "test_data_integrity_graphs.py",
+        "test_verification.py",
+    ),
     "securing/legacy.py": ("test_vcdm11.py",),
     "identity/keys.py": ("test_keys.py", "test_wycheproof.py"),
     "credentials/form.py": ("test_form.py",),

@@ -352,3 +352,11 @@ def test_a_published_did_key_is_the_key_of_the_vector():
     document = resolve_offline(did)
 
     assert list(document.methods) == [f"{did}#{pair['publicKeyMultibase']}"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"type": "Ed25519Signature2020"}, {"cryptosuite": "eddsa-2022"}]
+)
+def test_a_proof_of_another_kind_is_not_read(changes):
+    with pytest.raises(SecuringError, match="a proof with none of"):
+        read(SECURED["proof"] | changes)

@@ -477,3 +477,12 @@ def test_a_second_spelling_in_base64url_is_refused(text):
 def test_a_second_spelling_in_base58btc_is_refused(text):
     with pytest.raises(MalformedValueError):
         from_base58btc(text)
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512"])
+def test_a_private_part_with_a_zero_in_front_is_another_spelling(algorithm):
+    jwk = KEYS[algorithm].private_jwk()
+    longer = as_base64url(b"\0" + from_base64url(jwk["d"]))
+
+    with pytest.raises(MalformedValueError, match="member d is not"):
+        LocalSigningKey.from_jwk(jwk | {"d": longer})
