@@ -25,7 +25,7 @@ test: install
 	$(BIN)/pytest -n 2 -m "not samples and not network and not browser and not checks" $(ARGS)
 
 test-fast: install
-	$(BIN)/pytest -n 2 -m "not slow and not samples and not network and not browser and not checks" $(ARGS)
+	LRX_EXAMPLES=20 $(BIN)/pytest -n 2 -m "not slow and not samples and not network and not browser and not checks" $(ARGS)
 
 test-samples: install
 	$(BIN)/pytest -m samples $(ARGS)

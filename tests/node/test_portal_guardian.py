@@ -21,6 +21,8 @@ from tests.node.portal_world import (
 )
 from tests.node.visitor import Visitor, logged_in
 
+pytestmark = pytest.mark.slow
+
 
 def birthday(years: int, on: date) -> date:
     """The birth date of somebody who is `years` old on a day."""

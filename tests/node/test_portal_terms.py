@@ -15,6 +15,8 @@ from tests.node.portal_fixtures import (  # noqa: F401 - fixtures
 from tests.node.portal_world import AUTHORITY
 from tests.node.visitor import logged_in
 
+pytestmark = pytest.mark.slow
+
 
 def answer_beyond(connection, world):  # noqa: F811
     """Let the recipient of an offer answer that it keeps everything for a year."""

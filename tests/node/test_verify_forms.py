@@ -18,6 +18,8 @@ from tests.node.portal_fixtures import (  # noqa: F401 - fixtures
 )
 from tests.node.test_verify_page import check
 
+pytestmark = pytest.mark.slow
+
 KEY = LocalSigningKey.generate("ES256")
 DID = f"did:key:{KEY.verification_key.multikey()}"
 URL = DidUrl(f"{DID}#{KEY.verification_key.multikey()}")

@@ -45,6 +45,7 @@ hard_numbers = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     st.recursive(

@@ -13,6 +13,8 @@ from protocol.rules.validation import assess
 from protocol.securing import cose, data_integrity, jose, sd_jwt_vcdm
 from tests.protocol.parties import AT, as_json
 
+pytestmark = pytest.mark.slow
+
 KEY = LocalSigningKey.generate("ES256")
 NAME = KEY.verification_key.multikey()
 DID = f"did:key:{NAME}"

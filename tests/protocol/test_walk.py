@@ -152,6 +152,7 @@ CONTEXTS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(members(VALUES), CONTEXTS)
 def test_whatever_is_walked_is_what_pyld_says(document, contexts):
