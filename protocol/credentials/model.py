@@ -184,8 +184,11 @@ class SecuredDocument:
         found: list[Any] = []
         for name in ("credentialStatus", "status"):
             # In a VC `status` means nothing.
-            if name in self.claims and (self.is_sd_jwt or name == "credentialStatus"):
-                stated = self.claims[name]
+            stated = self.claims.get(name)
+            is_claim = isinstance(stated, Mapping) and "status_list" in stated
+            if name in self.claims and (
+                self.is_sd_jwt or name == "credentialStatus" or is_claim
+            ):
                 listed = stated if isinstance(stated, list) else [stated]
                 found += (part for one in listed for part in parts_of(one))
         return tuple(found)

@@ -142,6 +142,7 @@ def read(octets: bytes, media_type: str | None = None) -> Presentation:
     opened = open_envelope(text, mechanism, "vp", media_type)
     if _TYPE not in _types(opened.claims):
         raise SecuringError(f"an envelope around no {_TYPE}")
+    _refuse_both(opened.claims)
     return Presentation(octets, opened.media_type, opened.claims, (opened.proof,))
 
 
@@ -172,6 +173,9 @@ def verify(
         integrity = Finding("integrity", Result.INVALID, reason)
         key = Finding("key_at_signing", Result.UNKNOWN, reason, waits_for="integrity")
     faults = list(presentation_faults(presentation.claims, presentation.media_type))
+    stated = presentation.claims.get("verifiableCredential")
+    if isinstance(stated, list) and len(stated) > MAXIMUM_CREDENTIALS:
+        faults.append(f"{len(stated)} credentials, more than {MAXIMUM_CREDENTIALS}")
     form = Finding("schema", Result.VALID, "it has what VC Data Model requires")
     if faults:
         form = Finding("schema", Result.INVALID, "; ".join(faults))
@@ -191,11 +195,14 @@ def _of_object(octets: bytes, document: Any) -> Presentation:
         raise SecuringError("a JSON document that is not a presentation")
     if envelopes.is_enveloped(document, _ENVELOPED):
         inner, media_type = envelopes.open_envelope(document, _ENVELOPED)
-        if media_type in ("application/vp", "application/vp+ld+json"):
+        if media_type in ("application/vp", "application/vp+ld+json") or (
+            inner.lstrip()[:1] == b"{"
+        ):
             raise SecuringError("an envelope around what is secured without one")
         return read(inner, media_type)
     if _TYPE not in _types(document):
         raise SecuringError("a JSON document that is not a presentation")
+    _refuse_both(document)
     known_as = "application/vp"
     return Presentation(octets, known_as, document, proofs_of(document, PURPOSE))
 
@@ -214,6 +221,12 @@ def _contained(stated: Any) -> Contained:
         return Contained(*envelopes.open_envelope(stated, _ENVELOPED_CREDENTIAL))
     except SecuringError as error:
         return Contained(b"", None, str(error))
+
+
+def _refuse_both(claims: Mapping[str, Any]) -> None:
+    """Refuse what is a credential, too: its holder vouches for nothing in it."""
+    if "VerifiableCredential" in _types(claims):
+        raise SecuringError("a document that is a credential and a presentation")
 
 
 def _types(claims: Mapping[str, Any]) -> list[Any]:

@@ -116,6 +116,9 @@ def _part(part: contained.Part, inquiry: Inquiry) -> dict[str, Finding]:
         reason = f"{part.label}: {part.document}"
         return {name: Finding(name, Result.INVALID, reason) for name in AUTHENTICITY}
     found = _by_itself(part.document, inquiry)
+    if contained.gathered(part.document):
+        reason = "it gathers credentials itself, which are not judged here"
+        found["integrity"] = Finding("integrity", Result.UNKNOWN, reason)
     return {
         name: replace(
             one,

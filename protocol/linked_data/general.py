@@ -20,6 +20,7 @@ from protocol.linked_data.canonical import Quad
 from protocol.linked_data.contexts import Contexts
 from protocol.linked_data.named import Namer, Names
 from protocol.linked_data.nquads import is_iri, is_language, literal
+from protocol.linked_data.walk import refuse_echo
 
 _XSD_STRING = "http://www.w3.org/2001/XMLSchema#string"
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
@@ -152,6 +153,7 @@ def _members(value: Any) -> Iterator[Mapping[str, Any]]:
 
 def _refuse_losses(expanded: Any) -> None:
     """Refuse what an expanded document states and its graph would not."""
+    roots = {one.get("@id") for one in expanded if isinstance(one, dict)} - {None}
     waiting: list[Any] = [expanded]
     while waiting:
         one = waiting.pop()
@@ -162,6 +164,8 @@ def _refuse_losses(expanded: Any) -> None:
                 _refuse_lossy_value(one)
                 continue
             _refuse_lossy_node(one)
+            if one.get("@id") in roots and not any(one is root for root in expanded):
+                refuse_echo(name for name in one if name[0] != "@")
             waiting += [value for name, value in one.items() if name[0] != "@"]
             waiting += [one[name] for name in _NESTING if name in one]
 

@@ -11,7 +11,7 @@ A member without a meaning and an IRI that is not absolute raise `LinkedDataErro
 neither would be in the graph, so no proof would cover them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ from protocol.linked_data.terms import (
 )
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_CREDENTIAL = "https://www.w3.org/2018/credentials#"
 _XSD = "http://www.w3.org/2001/XMLSchema#"
 _TYPE, _FIRST, _REST, _NIL = (f"<{_RDF}{n}>" for n in ("type", "first", "rest", "nil"))
 _JSON = f"^^<{_RDF}JSON>"
@@ -58,6 +59,20 @@ def quads_of(
     return walk.quads
 
 
+def refuse_echo(predicates: Iterable[str]) -> None:
+    """Refuse what a part of a document says of the whole, as only the whole may.
+
+    The graph is the same wherever an end or a status of the document stands, so a proof
+    would hold, and whoever reads the JSON would not find them.
+
+    Raises:
+        LinkedDataError: one of `predicates` is a member of a credential itself.
+    """
+    for one in predicates:
+        if one.strip("<>").startswith(_CREDENTIAL):
+            raise LinkedDataError(f"{one} of the document itself, inside a part of it")
+
+
 @dataclass(slots=True)
 class _Walk:
     """One walk through one document."""
@@ -66,6 +81,8 @@ class _Walk:
     namer: Namer | None = None
     quads: list[Statement] = field(default_factory=list)
     nodes: int = 0
+    root: str = ""
+    """The node the document itself is."""
     named: dict[str, str] = field(default_factory=dict)
     """Blank nodes the document names, to our names for them."""
     paths: set[tuple[int, str]] = field(default_factory=set)
@@ -112,7 +129,11 @@ class _Walk:
         node = self._id(known["@id"], active) if "@id" in known else self.blank(value)
         for one in types:
             self.quads.append((node, _TYPE, one, graph))
+        is_root, start = not self.root, len(self.quads)
+        self.root = self.root or node
         self._members(node, value, known, active, graph)
+        if node == self.root and not is_root:
+            refuse_echo(one[1] for one in self.quads[start:] if one[0] == node)
         return node
 
     def _typed(

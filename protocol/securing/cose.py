@@ -92,7 +92,8 @@ def read(octets: bytes, typ: str | Collection[str]) -> Sign1:
     if type(number) is not int or number not in ALGORITHM_NUMBERS:
         raise SecuringError(f"a COSE_Sign1 whose alg {number!r} is none of ours")
     stated = header.get(_TYP)
-    if stated not in ({typ} if isinstance(typ, str) else typ):
+    allowed = {typ} if isinstance(typ, str) else typ
+    if not isinstance(stated, str) or stated not in allowed:
         raise SecuringError(f"a COSE_Sign1 of typ {stated!r}")
     content = header.get(_CONTENT_TYPE, "")
     if content not in ("", str(stated).removesuffix("+cose")):

@@ -330,7 +330,8 @@ def moment_of(proof: Mapping[str, Any], name: str) -> datetime | None:
     try:
         if isinstance(value, str) and _MOMENT.fullmatch(value):
             # `fromisoformat` takes at most six digits after the point.
-            return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", value))
-    except ValueError:
+            text = re.sub(r"(\.\d{6})\d+", r"\1", value)
+            return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
         pass
     raise SecuringError(f"a proof whose {name} is no moment")

@@ -32,6 +32,10 @@ _ALWAYS_OPEN = REGISTERED - {"iat", "sub", "jti", "_sd_alg"}
 """What must not come from a disclosure: a holder could leave out the end date."""
 
 
+_WHOLE = ("status", "credentialStatus")
+"""Claims no part of which may be withheld: without it they would say something else."""
+
+
 class Disclosure(NamedTuple):
     """A claim with its salt, as the holder passes it on."""
 
@@ -165,6 +169,9 @@ def unfold(payload: Mapping[str, Any], disclosures: tuple[Disclosure, ...]) -> C
     if payload.get("_sd_alg", ALGORITHM) != ALGORITHM:
         raise SecuringError(f"an SD-JWT with another hash than {ALGORITHM}")
     unfolder = _Unfolder(disclosures)
+    for name in _WHOLE:
+        if unfolder.withholds(payload.get(name)):
+            raise SecuringError(f"an SD-JWT with something withheld inside {name}")
     claims = unfolder.object(payload, (), frozenset())
     if len(unfolder.used) != len(disclosures):
         raise SecuringError("a disclosure twice, or one that no digest refers to")
@@ -187,6 +194,26 @@ class _Unfolder:
         self._seen: set[str] = set()
         self.used: set[int] = set()
         self.leaves: list[Leaf] = []
+
+    def withholds(self, value: Any) -> bool:
+        """Tell whether a part of a signed value is not disclosed."""
+        waiting, seen = [value], set[int]()
+        for one in waiting:
+            if isinstance(one, list):
+                waiting += one
+            elif isinstance(one, dict):
+                stated = one.get(DIGESTS, [])
+                hidden = [*stated] if isinstance(stated, list) else [None]
+                hidden += [one[ELEMENT]] if ELEMENT in one else []
+                for digest in hidden:
+                    place = self._places.get(digest) if type(digest) is str else None
+                    if place is None:
+                        return True
+                    if place not in seen:
+                        seen.add(place)
+                        waiting.append(self._disclosures[place].value)
+                waiting += (v for n, v in one.items() if n not in (DIGESTS, ELEMENT))
+        return False
 
     def value(self, value: Any, path: Path, needs: frozenset[int]) -> Any:
         if not isinstance(value, dict | list) or not _has_digests(value):

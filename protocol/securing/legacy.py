@@ -69,6 +69,9 @@ def credential_of(claims: Mapping[str, Any]) -> dict[str, Any]:
         SecuringError: there is none, or two places contradict each other.
     """
     credential = _inner(claims, "vc")
+    beside = [name for name in ("status", "credentialStatus") if name in claims]
+    if beside:
+        raise SecuringError(f"a JWT with {beside[0]} beside the credential")
     for claim, name in (("iss", "issuer"), ("sub", "credentialSubject")):
         if claim in claims:
             credential[name] = _named(credential.get(name), claims[claim], claim)
