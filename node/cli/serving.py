@@ -81,8 +81,9 @@ async def _serve_suites(port: int) -> int:
         async with throw_away(port) as dids:
             print(json.dumps(dids), flush=True)
             await ended.wait()
-    except OSError as error:
-        raise UsageError(f"cannot listen on port {port}: {error.strerror}") from error
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"cannot listen on port {port}: {reason}") from error
     return Exit.VALID
 
 

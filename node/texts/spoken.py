@@ -7,13 +7,19 @@ template, the values in turn by themselves, and what has no Japanese stays as it
 
 import re
 import tomllib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
 _VALUE = re.compile(r"\{(\d+)\}")
-_SAYS_LITTLE = 4
-"""Signs of a template that are too few to know a text by: its values must be known."""
+_SAYS_LITTLE = 11
+"""Signs of a template that are too few to know a text by: its values must be known, or
+single words."""
+_SAYS_NOTHING = 4
+"""So few that one of its values must be known."""
+_ALSO = "; "
+"""What stands between several texts in one line."""
 
 
 class Template(NamedTuple):
@@ -46,11 +52,25 @@ def _line(line: str) -> str:
             continue
         values = match.groups()
         said = [_line(value) for value in values]
-        if template.signs < _SAYS_LITTLE and said == list(values):
+        if not _fits(template, values, said):
             continue
         filled = _VALUE.sub(lambda m: said[int(m[1]) - 1], template.japanese)  # noqa: B023
         return indent + filled
+    if _ALSO in plain:
+        return indent + _ALSO.join(map(_line, plain.split(_ALSO)))
     return line
+
+
+def _fits(template: Template, values: Sequence[str], said: Sequence[str]) -> bool:
+    """Tell whether a text is one of the template's, and not any text at all."""
+    pairs = list(zip(values, said, strict=True))
+    if any(_ALSO in old and new == old for old, new in pairs):
+        return _ALSO in template.english.pattern.replace("\\", "")
+    if template.signs < _SAYS_NOTHING:
+        return said != list(values)
+    if template.signs < _SAYS_LITTLE:
+        return all(new != old or " " not in old.strip() for old, new in pairs)
+    return True
 
 
 @cache
@@ -67,5 +87,9 @@ def templates() -> tuple[Template, ...]:
 
 def _template(english: str, said: str) -> Template:
     literals = _VALUE.split(english)[::2]
-    pattern = "(.*?)".join(map(re.escape, literals))
+    pattern = re.escape(literals[0])
+    for place, literal in enumerate(literals[1:], 1):
+        # Of two values side by side the first is one word.
+        side_by_side = not literal and place < len(literals) - 1
+        pattern += (r"(\w*)" if side_by_side else "(.*?)") + re.escape(literal)
     return Template(re.compile(pattern, re.DOTALL), said, sum(map(len, literals)))

@@ -226,3 +226,22 @@ def test_why_a_part_is_refused_is_translated():
 )
 def test_reasons_about_status_seals_and_badges_are_translated(english, said_):
     assert japanese(english) == said_
+
+
+@pytest.mark.parametrize(
+    ("english", "said"),
+    [
+        ("it was said to be so, of all things", "it was said to be so, of all things"),
+        ("2024-01-01 to 2025-01-01", "2024-01-01 から 2025-01-01 まで"),
+        (
+            "grades.csv, line 3, column 7: mark: no learner has this student number",
+            "grades.csv の 3 行目、7 列目：mark：この学籍番号の学習者はいません",
+        ),
+        (
+            "a document that is not UTF-8; b: a document that is not UTF-8",
+            "UTF-8 でない文書です; b：UTF-8 でない文書です",
+        ),
+    ],
+)
+def test_a_text_nobody_knows_is_not_mixed_with_japanese(english, said):
+    assert japanese(english) == said
