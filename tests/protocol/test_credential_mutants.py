@@ -24,11 +24,14 @@ MODULES = {
         "test_data_integrity_graphs.py",
         "test_verification.py",
     ),
-    "securing/legacy.py": ("test_vcdm11.py",),
+    "securing/legacy.py": ("test_vcdm11.py", "test_hostile_review.py"),
     "identity/keys.py": ("test_keys.py", "test_wycheproof.py"),
     "credentials/form.py": ("test_form.py",),
     "credentials/related_resources.py": ("test_form.py",),
-    "credentials/presentations.py": ("test_presentations.py",),
+    "credentials/presentations.py": (
+        "test_presentations.py",
+        "test_hostile_review.py",
+    ),
     "credentials/enveloping.py": ("test_model.py", "test_presentations.py"),
 }
 EQUIVALENT = {

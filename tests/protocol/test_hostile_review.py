@@ -105,7 +105,7 @@ def test_a_presentation_in_plain_json_is_no_envelope():
         type="EnvelopedVerifiablePresentation", id=f"data:application/json,{inner}"
     )
 
-    with pytest.raises(SecuringError):
+    with pytest.raises(SecuringError, match="secured without one"):
         presentations.read(json.dumps(outer).encode())
 
 
