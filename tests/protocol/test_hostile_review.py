@@ -99,6 +99,11 @@ def test_nothing_is_a_credential_and_a_presentation():
     assert not presentations.is_presentation(signed)
 
 
+def test_a_document_of_neither_kind_is_no_presentation():
+    with pytest.raises(SecuringError, match="not a presentation"):
+        presentations.read(json.dumps(presentation(type=["Letter"])).encode())
+
+
 def test_a_presentation_in_plain_json_is_no_envelope():
     inner = json.dumps(presentation())
     outer = presentation(
