@@ -26,6 +26,8 @@ from protocol.rules.trust import Standing
 from protocol.rules.validation import Evidence, Verification, Want, assess
 
 T = TypeVar("T")
+J = TypeVar("J", Verification, Shown)
+"""What a judgement is: it says what it still wants."""
 
 _LARGE = 64 * 1024
 """Octets of a document that is not judged on the event loop."""
@@ -125,27 +127,21 @@ async def verify(
     """
     gathered = Gathered.begin(source, accreditations, fresh=fresh)
     gathered.patient = len(octets) > _LARGE
-    for _ in range(ROUNDS):
-        verification = await _judge(
-            gathered,
-            lambda evidence: assess(
-                octets,
-                media_type=media_type,
-                evidence=evidence,
-                anchors=anchors,
-                at=at,
-                award_date=award_date,
-            ),
-        )
-        wants = [w for w in verification.wants if w not in gathered.unobtainable]
-        if not wants:
-            break
-        for want in wants:
-            if want.kind == "linked-data-proof":
-                proofs = verification.document.proofs
-                await _judge_proof(want, gathered, proofs, linked_data)
-            else:
-                await _gather(want, gathered, source, fresh=fresh)
+    verification = await _settle(
+        gathered,
+        lambda evidence: assess(
+            octets,
+            media_type=media_type,
+            evidence=evidence,
+            anchors=anchors,
+            at=at,
+            award_date=award_date,
+        ),
+        proofs_of=lambda judged: judged.document.proofs,
+        source=source,
+        linked_data=linked_data,
+        fresh=fresh,
+    )
     return verification, gathered.evidence()
 
 
@@ -226,25 +222,16 @@ async def verify_presentation(
     presentation = presentations.read(octets, media_type)
     gathered = Gathered.begin(source, (), fresh=False)
     gathered.patient = len(octets) > _LARGE
-    for _ in range(ROUNDS):
-        shown = await _judge(
-            gathered,
-            lambda evidence: presentations.verify(
-                presentation,
-                evidence=evidence,
-                at=at,
-                challenge=challenge,
-                domain=domain,
-            ),
-        )
-        wants = [w for w in shown.wants if w not in gathered.unobtainable]
-        if not wants:
-            break
-        for want in wants:
-            if want.kind == "linked-data-proof":
-                await _judge_proof(want, gathered, presentation.proofs, linked_data)
-            else:
-                await _gather(want, gathered, source, fresh=False)
+    shown = await _settle(
+        gathered,
+        lambda evidence: presentations.verify(
+            presentation, evidence=evidence, at=at, challenge=challenge, domain=domain
+        ),
+        proofs_of=lambda judged: judged.presentation.proofs,
+        source=source,
+        linked_data=linked_data,
+        fresh=False,
+    )
     found: list[Verification | str] = []
     for one in presentation.contained:
         if one.fault:
@@ -264,6 +251,29 @@ async def verify_presentation(
         except ProtocolError as error:
             found.append(str(error))
     return Presented(shown, tuple(found))
+
+
+async def _settle(
+    gathered: Gathered,
+    judge: Callable[[Evidence], J],
+    *,
+    proofs_of: Callable[[J], Collection[StatedProof]],
+    source: Source,
+    linked_data: LinkedData | None,
+    fresh: bool,
+) -> J:
+    """Judge, obtain what is wanted, judge again, until no more is to be had."""
+    for _ in range(ROUNDS):
+        judged = await _judge(gathered, judge)
+        wants = [w for w in judged.wants if w not in gathered.unobtainable]
+        if not wants:
+            break
+        for want in wants:
+            if want.kind == "linked-data-proof":
+                await _judge_proof(want, gathered, proofs_of(judged), linked_data)
+            else:
+                await _gather(want, gathered, source, fresh=fresh)
+    return judged
 
 
 async def _judge(gathered: Gathered, judge: Callable[[Evidence], T]) -> T:

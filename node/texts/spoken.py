@@ -29,6 +29,8 @@ class Template(NamedTuple):
     japanese: str
     signs: int
     """How much of the English text is the template's own."""
+    several: bool
+    """It is made of several texts itself."""
 
 
 def japanese(text: str) -> str:
@@ -65,7 +67,7 @@ def _fits(template: Template, values: Sequence[str], said: Sequence[str]) -> boo
     """Tell whether a text is one of the template's, and not any text at all."""
     pairs = list(zip(values, said, strict=True))
     if any(_ALSO in old and new == old for old, new in pairs):
-        return _ALSO in template.english.pattern.replace("\\", "")
+        return template.several
     if template.signs < _SAYS_NOTHING:
         return said != list(values)
     if template.signs < _SAYS_LITTLE:
@@ -92,4 +94,9 @@ def _template(english: str, said: str) -> Template:
         # Of two values side by side the first is one word.
         side_by_side = not literal and place < len(literals) - 1
         pattern += (r"(\w*)" if side_by_side else "(.*?)") + re.escape(literal)
-    return Template(re.compile(pattern, re.DOTALL), said, sum(map(len, literals)))
+    return Template(
+        re.compile(pattern, re.DOTALL),
+        said,
+        sum(map(len, literals)),
+        any(_ALSO in literal for literal in literals),
+    )

@@ -183,9 +183,7 @@ def _derived(
         return StatedProof(f"{name} with {error.feature}", url, unsupported=True)
     except SecuringError as error:
         return StatedProof(name, url, fault=str(error))
-    unsecured = {
-        member: value for member, value in document.items() if member != "proof"
-    }
+    unsecured = data_integrity.what_is_signed(document, {})
     return StatedProof(
         name,
         read.verification_method,
