@@ -49,7 +49,7 @@ def quads_of(
         "rdfDirection": "i18n-datatype",
     }
     try:
-        _refuse_imports(document)
+        _refuse_mistaken(document)
         expanded = processor.expand(root, options)
         if dropped:
             raise LinkedDataError(f"the term {dropped[0]} is not defined by @context")
@@ -133,11 +133,14 @@ def _told(error: JsonLdError) -> LinkedDataError:
     return LinkedDataError(f"not JSON-LD that can be read: {words}")
 
 
-def _refuse_imports(value: Any) -> None:
-    """Refuse `@import`, by which PyLD would change the imported context for good."""
+def _refuse_mistaken(value: Any) -> None:
+    """Refuse what PyLD takes for something else."""
     for member in _members(value):
-        if "@import" in member:
+        if "@import" in member:  # By it PyLD changes the imported context for good.
             raise LinkedDataError("a context that imports another one")
+        if isinstance(member.get("@value"), list) and "@json" not in member.values():
+            # PyLD drops an empty one, and with it that there was a value.
+            raise LinkedDataError("a value that is an array")
 
 
 def _members(value: Any) -> Iterator[Mapping[str, Any]]:

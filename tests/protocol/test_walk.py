@@ -168,6 +168,16 @@ def test_whatever_is_walked_is_what_pyld_says(document, contexts):
     assert walked == by_pyld(document)
 
 
+@pytest.mark.parametrize("more", [{"name": {}}, {"issuer": {}, "type": []}])
+def test_a_value_that_is_an_array_is_refused_either_way(more):
+    document = {"@context": [V2], "@value": []} | more
+
+    with pytest.raises(LinkedDataError):
+        quads_of(document, vocabulary())
+    with pytest.raises(LinkedDataError):
+        by_pyld(document)
+
+
 def states_nothing(document):
     """Refused, or dropped as a whole."""
     try:
